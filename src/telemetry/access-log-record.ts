@@ -1,0 +1,46 @@
+/**
+ * What one finished exchange (or TCP connection) tells the access log. Implemented by the exchange itself, so that a
+ * log that is off costs nothing. Every getter gives the bare value; `-` for "none" is the formatter's business.
+ */
+
+export interface AccessLogRecord {
+  readonly startUnixMs: number
+  /** "" for TCP. */
+  readonly method: string
+  /** As the client sent it (after normalisation), before any rewrite; "" for TCP. */
+  readonly originalPath: string
+  /** As it went upstream. */
+  readonly path: string
+  readonly authority: string
+  readonly scheme: string
+  /** `HTTP/1.1`, `HTTP/2`; "" for TCP. */
+  readonly protocol: string
+  /** 0 when no response was sent. */
+  readonly responseCode: number
+  /** `UF,URX`; "" when there is none. */
+  readonly responseFlags: string
+  readonly responseCodeDetails: string
+  readonly connectionTerminationDetails: string
+  readonly upstreamTransportFailureReason: string
+  /** Body bytes. */
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  /** From the first byte of the request to the last byte of the response handed to the socket. */
+  readonly durationMs: number
+  readonly routeName: string
+  /** `IP:PORT`; "" when no upstream was tried. */
+  readonly upstreamHost: string
+  readonly upstreamCluster: string
+  readonly upstreamLocalAddress: string
+  readonly downstreamLocalAddress: string
+  /** Trusted client address with port. */
+  readonly downstreamRemoteAddress: string
+  /** TCP peer, port included. */
+  readonly downstreamDirectRemoteAddress: string
+  /** SNI; "" without TLS. */
+  readonly requestedServerName: string
+  /** As sent upstream, gateway's own fields included. @param name lower-cased. @returns null when absent. */
+  requestHeader(name: string): string | null
+  /** As sent downstream. */
+  responseHeader(name: string): string | null
+}
