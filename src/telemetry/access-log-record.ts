@@ -44,3 +44,8 @@ export interface AccessLogRecord {
   /** As sent downstream. */
   responseHeader(name: string): string | null
 }
+
+/** Where finished exchanges report to. Never blocks and never throws. */
+export interface AccessLogSink {
+  write(record: AccessLogRecord): void
+}
