@@ -68,7 +68,9 @@ function renderText(time: string, level: LogLevel, message: string, fields: LogF
 }
 
 function renderJson(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  return `${JSON.stringify({ ...fields, time, level, message })}\n`
+  // Ours first, so that people find them; ours again, so that no field replaces them.
+  const own = { time, level, message }
+  return `${JSON.stringify(Object.assign({ ...own }, fields, own))}\n`
 }
 
 function renderValue(value: string | number | boolean | null): string {

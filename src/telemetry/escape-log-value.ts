@@ -1,0 +1,45 @@
+/**
+ * Makes a value safe to stand in a log line: whatever a peer sent, it cannot end the line, close a quote or move a
+ * terminal's cursor. Text is escaped as nginx's `escape=default` does it: `"`, `\` and every byte that is not
+ * printable ASCII become `\xNN`. So a line stays one line of plain ASCII, and the bytes can be restored exactly.
+ *
+ * Values that came over the wire are latin1 strings: one character is one byte.
+ */
+
+const unsafeInText = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/
+const unsafeInTextAll = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu
+const notAscii = /[^\x00-\x7f]/
+
+/** For a text line. Nearly every value comes back as the same string. */
+export function escapeTextValue(value: string): string {
+  return unsafeInText.test(value) ? value.replace(unsafeInTextAll, escapeCharacter) : value
+}
+
+/** For a JSON line: the value as a JSON string, quotes included. Bytes that are valid UTF-8 are read as UTF-8. */
+export function quoteJsonValue(value: string): string {
+  const text = notAscii.test(value) ? decodeWireText(value) : value
+  // JSON.stringify leaves DEL and the C1 controls as they are, and some terminals act on those.
+  return JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escapeJsonCharacter)
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  if (code <= 0xff) return hexEscape(code)
+  // Not a byte: text of the configuration. Its UTF-8 bytes.
+  return Array.from(Buffer.from(character), hexEscape).join("")
+}
+
+function hexEscape(byte: number): string {
+  return `\\x${byte.toString(16).toUpperCase().padStart(2, "0")}`
+}
+
+function escapeJsonCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+}
+
+/** Latin1 where the bytes are not UTF-8, and text that was never bytes as it is. */
+function decodeWireText(value: string): string {
+  if (/[^\x00-\xff]/.test(value)) return value
+  const text = Buffer.from(value, "latin1").toString("utf8")
+  return text.includes("\ufffd") ? value : text
+}

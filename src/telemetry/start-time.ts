@@ -1,0 +1,65 @@
+/**
+ * `%START_TIME%` and `%START_TIME(FORMAT)%`: when the request or connection began, in UTC.
+ * FORMAT is strftime's language as Envoy extends it (`%3f` = milliseconds), as far as it needs no locale or time zone.
+ */
+import type { AccessLogRecord } from "./access-log-record.ts"
+
+type ReadTime = (record: AccessLogRecord) => string
+
+const specifiers: ReadonlyMap<string, (date: Date) => string> = new Map<string, (date: Date) => string>([
+  ["%", () => "%"],
+  ["Y", (date) => String(date.getUTCFullYear())],
+  ["m", (date) => padded(date.getUTCMonth() + 1, 2)],
+  ["d", (date) => padded(date.getUTCDate(), 2)],
+  ["H", (date) => padded(date.getUTCHours(), 2)],
+  ["M", (date) => padded(date.getUTCMinutes(), 2)],
+  ["S", (date) => padded(date.getUTCSeconds(), 2)],
+  ["F", (date) => date.toISOString().slice(0, 10)],
+  ["T", (date) => date.toISOString().slice(11, 19)],
+  ["s", (date) => String(Math.floor(date.getTime() / 1000))],
+  ["z", () => "+0000"],
+  ["Z", () => "UTC"],
+  ["3f", (date) => padded(date.getUTCMilliseconds(), 3)],
+])
+
+export function compileStartTime(format: string): ReadTime | { readonly error: string } {
+  if (format === "") return readIsoTime()
+  const parts: ((date: Date) => string)[] = []
+  for (const match of format.matchAll(/%(%|3f|.)|[^%]+|%$/gsu)) {
+    const name = match[1]
+    if (name === undefined && match[0] !== "%") {
+      const text = match[0]
+      parts.push(() => text)
+      continue
+    }
+    const specifier = specifiers.get(name ?? "")
+    if (specifier === undefined) {
+      const known = [...specifiers.keys()].map((key) => `%${key}`).join(" ")
+      return { error: `time format has ${match[0]}, which is not one of ${known}` }
+    }
+    parts.push(specifier)
+  }
+  return (record) => {
+    const date = new Date(record.startUnixMs)
+    return parts.map((part) => part(date)).join("")
+  }
+}
+
+/** `2026-01-02T03:04:05.678Z`. Requests come in the order of time, so a second's text is made once. */
+function readIsoTime(): ReadTime {
+  let second = -1
+  let prefix = ""
+  return (record) => {
+    const unixMs = Math.floor(record.startUnixMs)
+    const ofThis = Math.floor(unixMs / 1000)
+    if (ofThis !== second) {
+      second = ofThis
+      prefix = new Date(ofThis * 1000).toISOString().slice(0, 20)
+    }
+    return `${prefix}${padded(unixMs - ofThis * 1000, 3)}Z`
+  }
+}
+
+function padded(value: number, digits: number): string {
+  return String(value).padStart(digits, "0")
+}
