@@ -1,0 +1,68 @@
+/**
+ * Specifications and a pool to test clusters with: everything a test does not say has the default that Istio gives it.
+ */
+import type { ClusterSpec, EndpointSpec, Snapshot } from "../compile/snapshot.ts"
+import type { Endpoint } from "./endpoint.ts"
+import type { EndpointPool } from "./endpoint-pool.ts"
+
+/** A pool without connections that remembers what it was made for and how often it was told to close its idle ones. */
+export class RecordingPool implements EndpointPool {
+  readonly idleCount = 0
+  readonly connectionCount = 0
+  readonly spec: ClusterSpec
+  closeIdleCalls = 0
+
+  constructor(spec: ClusterSpec) {
+    this.spec = spec
+  }
+
+  closeIdle(): void {
+    this.closeIdleCalls++
+  }
+}
+
+export function createRecordingPool(_endpoint: Endpoint<RecordingPool>, spec: ClusterSpec): RecordingPool {
+  return new RecordingPool(spec)
+}
+
+export function exampleEndpoint(address: string, overrides: Partial<EndpointSpec> = {}): EndpointSpec {
+  return { address, port: 80, weight: 1, labels: {}, locality: "", ...overrides }
+}
+
+export function exampleCluster(overrides: Partial<ClusterSpec> = {}): ClusterSpec {
+  return {
+    index: 0,
+    name: "outbound|80||webapp.default.svc.cluster.local",
+    host: "webapp.default.svc.cluster.local",
+    port: 80,
+    subset: "",
+    discovery: { kind: "static", endpoints: [] },
+    protocol: "http1",
+    loadBalancer: "round-robin",
+    connectTimeoutMs: 10_000,
+    idleTimeoutMs: 3_600_000,
+    location: null,
+    ...overrides,
+  }
+}
+
+/** A snapshot of these clusters, numbered as they come, and nothing else. */
+export function exampleSnapshot(...clusters: readonly ClusterSpec[]): Snapshot {
+  return {
+    listeners: [],
+    clusters: clusters.map((cluster, index) => ({ ...cluster, index })),
+    virtualHostCount: 0,
+    routeCount: 0,
+  }
+}
+
+/** Numbers in [0, 1) that are the same in every run (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
