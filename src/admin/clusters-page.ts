@@ -1,0 +1,82 @@
+/** `/clusters` and the clusters' part of `/stats` (Envoy `envoy.admin.v3.Clusters`, and its text form). */
+import type { MetricFamily } from "../telemetry/prometheus-text.ts"
+import type { ClusterView, EndpointView } from "./running-gateway.ts"
+import { addressJson } from "./server-pages.ts"
+
+/** `CLUSTER::ENDPOINT::KEY::VALUE` */
+export function clustersText(clusters: readonly ClusterView[]): string {
+  let text = ""
+  for (const cluster of clusters) {
+    const { name } = cluster.spec
+    text += `${name}::observability_name::${name}\n${name}::added_via_api::false\n`
+    for (const endpoint of cluster.endpoints) {
+      for (const [key, value] of endpointRows(cluster, endpoint))
+        text += `${name}::${endpoint.hostText}::${key}::${value}\n`
+    }
+  }
+  return text
+}
+
+export function clustersJson(clusters: readonly ClusterView[]): unknown {
+  return {
+    cluster_statuses: clusters.map((cluster) => ({
+      name: cluster.spec.name,
+      observability_name: cluster.spec.name,
+      added_via_api: false,
+      host_statuses: cluster.endpoints.map((endpoint) => ({
+        address: addressJson(endpoint.address, endpoint.port),
+        hostname: cluster.spec.host,
+        weight: endpoint.weight,
+        health_status: { eds_health_status: "HEALTHY" },
+        stats: endpointStats(endpoint).map(([name, type, value]) => ({ name, type, value })),
+      })),
+    })),
+  }
+}
+
+/** `[cluster.NAME.STAT, value]`, as Envoy names them. */
+export function clusterStats(clusters: readonly ClusterView[]): readonly (readonly [string, number])[] {
+  return clusters.flatMap((cluster) =>
+    cluster.stats.snapshotStats().map((stat) => [`cluster.${cluster.spec.name}.${stat.name}`, stat.value] as const),
+  )
+}
+
+/** `portcullis_cluster_upstream_requests_total{cluster="outbound|80||x"}` and so on: one family per statistic. */
+export function clusterMetricFamilies(clusters: readonly ClusterView[]): readonly MetricFamily[] {
+  return clusters.flatMap((cluster) =>
+    cluster.stats.snapshotStats().map((stat) => ({
+      name: prometheusName(stat.name, stat.kind),
+      help: `Envoy's cluster statistic ${stat.name}.`,
+      type: stat.kind,
+      samples: [{ labels: { cluster: cluster.spec.name }, value: stat.value }],
+    })),
+  )
+}
+
+/** A counter's name ends in `_total`, whatever Envoy calls it. */
+function prometheusName(stat: string, kind: "counter" | "gauge"): string {
+  const name = `portcullis_cluster_${stat}`
+  return kind === "counter" && !name.endsWith("_total") ? `${name}_total` : name
+}
+
+type EndpointStat = readonly [name: string, type: "COUNTER" | "GAUGE", value: number]
+
+function endpointStats(endpoint: EndpointView): readonly EndpointStat[] {
+  return [
+    ["cx_active", "GAUGE", endpoint.pool.connectionCount],
+    ["cx_connect_fail", "COUNTER", endpoint.connectFailures],
+    ["cx_total", "COUNTER", endpoint.connectionsTotal],
+    ["rq_active", "GAUGE", endpoint.activeRequests],
+    ["rq_error", "COUNTER", endpoint.requestErrors],
+    ["rq_total", "COUNTER", endpoint.requestsTotal],
+  ]
+}
+
+function endpointRows(cluster: ClusterView, endpoint: EndpointView): readonly (readonly [string, string | number])[] {
+  return [
+    ...endpointStats(endpoint).map(([name, , value]) => [name, value] as const),
+    ["hostname", cluster.spec.host],
+    ["health_flags", "healthy"],
+    ["weight", endpoint.weight],
+  ]
+}

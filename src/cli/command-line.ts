@@ -1,0 +1,166 @@
+/**
+ * From arguments to a command: grammar, help and wrong usage. What a command does is in its own file, loaded only when
+ * it is asked for, so that starting the gateway does not wait for code it does not need.
+ */
+import { Command, CommanderError, Option } from "commander"
+import {
+  type CommandName,
+  collectFlagValues,
+  environmentVariable,
+  type Flag,
+  type FlagValues,
+  flagsOf,
+} from "./flags.ts"
+import { checkEpilogue, checkSummary, programEpilogue, programSummary, runEpilogue, runSummary } from "./help-text.ts"
+import { parseCheckOptions, parseLogOptions, parseRunOptions } from "./options.ts"
+import type { Terminal } from "./terminal.ts"
+import { isUsageError, renderUsageError, type UsageError } from "./usage-error.ts"
+import { renderVersion } from "./version.ts"
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** CONTRACT of the outside: 0 well, 1 the configuration or the gateway failed, 2 wrong usage. */
+export type ExitCode = 0 | 1 | 2
+
+/** Runs one command to its end. Never throws for what a user may do wrong. */
+export async function runCommandLine(
+  args: readonly string[],
+  environment: Environment,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  let out = ""
+  let err = ""
+  let code: ExitCode = 0
+  const program = createProgram(async (name, given) => {
+    code = await runCommand(name, collectFlagValues(name, given, environment), terminal)
+  })
+  configureStreams(program, { out: (text) => (out += text), err: (text) => (err += text) })
+  try {
+    await program.parseAsync(args, { from: "user" })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Help that was asked for ends with 0; help because nothing was asked for is wrong usage.
+    code = error.exitCode === 0 ? 0 : 2
+  }
+  await terminal.out(out)
+  await terminal.err(err)
+  return code
+}
+
+async function runCommand(name: CommandName, values: FlagValues, terminal: Terminal): Promise<ExitCode> {
+  switch (name) {
+    case "check": {
+      const options = parseCheckOptions(values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { check } = await import("./check.ts")
+      return check(options, terminal)
+    }
+    case "run": {
+      const options = parseRunOptions(values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { run } = await import("./run.ts")
+      return run(options, terminal)
+    }
+    case "version": {
+      const options = parseLogOptions(values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      await terminal.out(`${renderVersion()}\n`)
+      return 0
+    }
+  }
+}
+
+async function refuse(error: UsageError, terminal: Terminal): Promise<ExitCode> {
+  await terminal.err(renderUsageError(error))
+  return 2
+}
+
+type RunNamed = (name: CommandName, given: FlagValues) => Promise<void>
+
+function createProgram(runNamed: RunNamed): Command {
+  const program = new Command("portcullis")
+    .description(programSummary)
+    .usage("COMMAND [FLAG]…")
+    .addHelpText("after", programEpilogue)
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [COMMAND]", "print the help of a command")
+    .version(renderVersion(), "-V, --version", "print the version")
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+  addCommand(program, "run", "load, compile, listen, proxy", runSummary, runEpilogue, runNamed)
+  addCommand(program, "check", "load and compile only; print what is wrong", checkSummary, checkEpilogue, runNamed)
+  addCommand(
+    program,
+    "version",
+    "print the version",
+    "Prints the version of Portcullis and of its runtime.",
+    "",
+    runNamed,
+  )
+  return program
+}
+
+function addCommand(
+  program: Command,
+  name: CommandName,
+  summary: string,
+  description: string,
+  epilogue: string,
+  runNamed: RunNamed,
+): void {
+  const flags = flagsOf(name)
+  const command = program
+    .command(name)
+    .summary(summary)
+    .description(description)
+    .usage("[FLAG]…")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", epilogue)
+    .allowExcessArguments(false)
+  const options = flags.map((flag) => ({ flag, option: createOption(flag) }))
+  for (const { option } of options) command.addOption(option)
+  command.action(async () => {
+    const given = new Map<string, readonly string[]>()
+    for (const { flag, option } of options) {
+      const attribute = option.attributeName()
+      if (command.getOptionValueSource(attribute) !== "cli") continue
+      const value: unknown = command.getOptionValue(attribute)
+      given.set(flag.name, Array.isArray(value) ? value.map(String) : ["true"])
+    }
+    await runNamed(name, given)
+  })
+}
+
+function createOption(flag: Flag): Option {
+  const spelling = `${flag.short === "" ? "" : `${flag.short}, `}--${flag.name}`
+  const details = `${flag.defaultText === "" ? "" : `default ${flag.defaultText}; `}${environmentVariable(flag.name)}`
+  const description = `${flag.description} (${details})`
+  if (flag.valueName === "") return new Option(spelling, description)
+  const option = new Option(`${spelling} <${flag.valueName}>`, description)
+  return option.argParser((value, previous: unknown) => (Array.isArray(previous) ? [...previous, value] : [value]))
+}
+
+interface Streams {
+  out(text: string): void
+  err(text: string): void
+}
+
+/** Every command of the program alike: nothing is written past `streams`, nothing exits. */
+function configureStreams(program: Command, streams: Streams): void {
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride()
+    command.configureOutput({
+      writeOut: streams.out,
+      writeErr: streams.err,
+      outputError: (text) => streams.err(rewordError(text, command)),
+    })
+  }
+}
+
+/** Commander's message in our form, with where to read on. */
+function rewordError(text: string, command: Command): string {
+  const message = text.trim().replace(/^error: /, "portcullis: ")
+  const name = command.parent === null ? "portcullis" : `portcullis ${command.name()}`
+  const hint =
+    message.includes("too many arguments") && command.parent !== null ? "files are given with -f; see" : "see"
+  return `${message}\n  hint: ${hint} ${name} --help\n`
+}

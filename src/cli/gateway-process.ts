@@ -1,0 +1,187 @@
+/**
+ * The running gateway as one thing: its configuration, its state and its reloads. Signals, the file watcher and the
+ * admin interface all come here; none of them knows of the others.
+ *
+ *   INITIALIZING --start()--> LIVE --beginDrain()--> DRAINING
+ */
+import type {
+  BoundListener,
+  ClusterView,
+  ReloadOutcome,
+  RunningGateway,
+  ServerState,
+} from "../admin/running-gateway.ts"
+import type { Snapshot } from "../compile/snapshot.ts"
+import { renderDiagnostics } from "../config/render-diagnostics.ts"
+import type { Counters } from "../telemetry/counters.ts"
+import type { Log } from "../telemetry/log.ts"
+import { summarize } from "./check.ts"
+import type { LoadedConfiguration } from "./load-snapshot.ts"
+import { portcullisVersion } from "./version.ts"
+
+/** The part of the data path that is driven from here; `proxy/gateway.ts` fulfils it. */
+export interface Engine {
+  /** @returns the failures to bind, as text. */
+  apply(snapshot: Snapshot): Promise<readonly string[]>
+  readonly boundListeners: readonly BoundListener[]
+  readonly clusters: readonly ClusterView[]
+}
+
+export interface GatewayProcessOptions {
+  readonly engine: Engine
+  readonly load: () => Promise<LoadedConfiguration>
+  readonly counters: Counters
+  readonly log: Log
+  /** Diagnostics as text, for people. */
+  readonly print: (text: string) => void
+  /** Asked to end, by the admin interface. */
+  readonly onQuit: () => void
+  readonly commandLineOptions: Readonly<Record<string, string>>
+  readonly useColor: boolean
+}
+
+export class GatewayProcess implements RunningGateway {
+  readonly version = portcullisVersion
+  readonly startedAtUnixMs = Date.now()
+  readonly counters: Counters
+  readonly log: Log
+  readonly commandLineOptions: Readonly<Record<string, string>>
+  readonly #options: GatewayProcessOptions
+  #snapshot: Snapshot = emptySnapshot
+  #state: ServerState = "INITIALIZING"
+  #isEveryListenerBound = false
+  #isFailedByHand = false
+  #lastReload: ReloadOutcome | null = null
+  #running: Promise<ReloadOutcome> | null = null
+  #waiting: Promise<ReloadOutcome> | null = null
+
+  constructor(options: GatewayProcessOptions) {
+    this.#options = options
+    this.counters = options.counters
+    this.log = options.log
+    this.commandLineOptions = options.commandLineOptions
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  get boundListeners(): readonly BoundListener[] {
+    return this.#options.engine.boundListeners
+  }
+
+  get clusters(): readonly ClusterView[] {
+    return this.#options.engine.clusters
+  }
+
+  /** As Envoy: a server whose health check was failed by hand says DRAINING. */
+  get state(): ServerState {
+    return this.#state === "LIVE" && this.#isFailedByHand ? "DRAINING" : this.#state
+  }
+
+  get isReady(): boolean {
+    return this.state === "LIVE" && this.#isEveryListenerBound
+  }
+
+  get lastReload(): ReloadOutcome | null {
+    return this.#lastReload
+  }
+
+  /** Loads and serves for the first time. @returns false = it cannot; what is wrong has been printed. */
+  async start(): Promise<boolean> {
+    const loaded = await this.#options.load()
+    this.#options.print(this.#render(loaded))
+    if (loaded.snapshot === null) {
+      this.#options.print(`portcullis: not started: ${summarize(loaded.diagnostics)}\n`)
+      return false
+    }
+    const failures = await this.#serve(loaded.snapshot)
+    if (failures.length > 0) {
+      this.#options.print(failures.map((failure) => `portcullis: ${failure}\n`).join(""))
+      return false
+    }
+    if (this.#state === "INITIALIZING") this.#state = "LIVE"
+    return true
+  }
+
+  /**
+   * Loads anew. A configuration with errors never replaces the one that runs. Calls that come while a reload runs
+   * share the next one.
+   */
+  reload(): Promise<ReloadOutcome> {
+    if (this.#running === null) {
+      this.#running = this.#reloadOnce().finally(() => {
+        this.#running = null
+      })
+      return this.#running
+    }
+    this.#waiting ??= this.#running.then(() => {
+      this.#waiting = null
+      return this.reload()
+    })
+    return this.#waiting
+  }
+
+  failHealthcheck(): void {
+    this.#isFailedByHand = true
+    this.log.info("health check failed by hand")
+  }
+
+  passHealthcheck(): void {
+    this.#isFailedByHand = false
+    this.log.info("health check passes again")
+  }
+
+  quit(): void {
+    this.#options.onQuit()
+  }
+
+  /** From now on not ready, and no reload starts. */
+  beginDrain(): void {
+    this.#state = "DRAINING"
+  }
+
+  async #reloadOnce(): Promise<ReloadOutcome> {
+    const startedAtMs = performance.now()
+    if (this.#state !== "LIVE") {
+      return { atUnixMs: Date.now(), ok: false, problems: `portcullis: no reload while ${this.#state}\n` }
+    }
+    const loaded = await this.#options.load()
+    const diagnostics = this.#render(loaded)
+    this.#options.print(diagnostics)
+    if (loaded.snapshot === null) {
+      this.log.error(`configuration not reloaded, the old one keeps serving: ${summarize(loaded.diagnostics)}`)
+      return this.#finishReload(false, diagnostics)
+    }
+    const failures = await this.#serve(loaded.snapshot)
+    for (const failure of failures) this.log.error("listener not bound", { reason: failure })
+    this.log.info("configuration reloaded", {
+      listeners: loaded.snapshot.listeners.length,
+      virtualHosts: loaded.snapshot.virtualHostCount,
+      routes: loaded.snapshot.routeCount,
+      ms: Math.round(performance.now() - startedAtMs),
+    })
+    return this.#finishReload(failures.length === 0, diagnostics + failures.map((failure) => `${failure}\n`).join(""))
+  }
+
+  #finishReload(ok: boolean, problems: string): ReloadOutcome {
+    if (ok) this.counters.configReloads += 1
+    else this.counters.configReloadFailures += 1
+    this.#lastReload = { atUnixMs: Date.now(), ok, problems }
+    return this.#lastReload
+  }
+
+  async #serve(snapshot: Snapshot): Promise<readonly string[]> {
+    const failures = await this.#options.engine.apply(snapshot)
+    this.#snapshot = snapshot
+    this.#isEveryListenerBound = failures.length === 0
+    this.counters.configLoadedUnixMs = Date.now()
+    return failures
+  }
+
+  #render(loaded: LoadedConfiguration): string {
+    return renderDiagnostics(loaded.diagnostics, loaded.files, { format: "text", color: this.#options.useColor })
+  }
+}
+
+const emptySnapshot: Snapshot = { listeners: [], clusters: [], virtualHostCount: 0, routeCount: 0 }

@@ -1,0 +1,138 @@
+/**
+ * From flag values (all text) to the typed options of each command. Pure: nothing is opened or looked up here.
+ * The first thing that is wrong is the answer.
+ */
+import { type AccessLogFormat, compileAccessLogFormat } from "../telemetry/access-log-format.ts"
+import { type LogFormat, type LogLevel, logLevels } from "../telemetry/log.ts"
+import {
+  type HostPort,
+  parseAdminAddress,
+  parseBindAddresses,
+  parseChoice,
+  parseDrainMs,
+  parsePortMap,
+  parseSelector,
+  parseStatusPort,
+  parseSwitch,
+} from "./flag-parsers.ts"
+import type { FlagValues } from "./flags.ts"
+import { isUsageError, type UsageError, usageError } from "./usage-error.ts"
+
+/** What decides which configuration is read and what it compiles to. */
+export interface ConfigurationOptions {
+  readonly files: readonly string[]
+  readonly secretsDir: string
+  readonly portMap: ReadonlyMap<number, number>
+  /** null = every Gateway is served. */
+  readonly selector: Readonly<Record<string, string>> | null
+  readonly dnsFallback: boolean
+  readonly demo: boolean
+}
+
+export interface LogOptions {
+  readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
+}
+
+export interface CheckOptions extends ConfigurationOptions, LogOptions {
+  readonly output: "text" | "json" | "github"
+}
+
+export interface RunOptions extends ConfigurationOptions, LogOptions {
+  readonly bindAddresses: readonly string[]
+  /** null = no admin interface. */
+  readonly admin: HostPort | null
+  /** null = no status server. */
+  readonly statusPort: number | null
+  /** null = no access log; path `-` = stdout. */
+  readonly accessLog: { readonly path: string; readonly format: AccessLogFormat } | null
+  readonly drainMs: number
+  readonly watch: boolean
+}
+
+const defaults = Object.freeze({
+  file: "./routes.yaml",
+  secrets: "./certs",
+  bind: "0.0.0.0,::",
+  admin: "127.0.0.1:15000",
+  statusPort: "15021",
+  accessLog: "-",
+  accessLogFormat: "text",
+  drain: "5",
+} as const)
+
+export function parseCheckOptions(values: FlagValues): CheckOptions | UsageError {
+  const configuration = parseConfigurationOptions(values)
+  if (isUsageError(configuration)) return configuration
+  const log = parseLogOptions(values)
+  if (isUsageError(log)) return log
+  const output = parseChoice("output", single(values, "output", "text"), ["text", "json", "github"])
+  if (isUsageError(output)) return output
+  return { ...configuration, ...log, output }
+}
+
+export function parseRunOptions(values: FlagValues): RunOptions | UsageError {
+  const configuration = parseConfigurationOptions(values)
+  if (isUsageError(configuration)) return configuration
+  const log = parseLogOptions(values)
+  if (isUsageError(log)) return log
+  const bindAddresses = parseBindAddresses(values.get("bind") ?? [defaults.bind])
+  if (isUsageError(bindAddresses)) return bindAddresses
+  const admin = parseAdminAddress(single(values, "admin", defaults.admin))
+  if (isUsageError(admin)) return admin
+  const statusPort = parseStatusPort(single(values, "status-port", defaults.statusPort))
+  if (isUsageError(statusPort)) return statusPort
+  const accessLog = parseAccessLog(values)
+  if (isUsageError(accessLog)) return accessLog
+  const drainMs = parseDrainMs(single(values, "drain", defaults.drain))
+  if (isUsageError(drainMs)) return drainMs
+  const noWatch = parseSwitch("no-watch", single(values, "no-watch", "false"))
+  if (isUsageError(noWatch)) return noWatch
+  return { ...configuration, ...log, bindAddresses, admin, statusPort, accessLog, drainMs, watch: !noWatch }
+}
+
+export function parseLogOptions(values: FlagValues): LogOptions | UsageError {
+  const logLevel = parseChoice("log-level", single(values, "log-level", "info"), logLevels)
+  if (isUsageError(logLevel)) return logLevel
+  const logFormat = parseChoice("log-format", single(values, "log-format", "text"), ["text", "json"])
+  if (isUsageError(logFormat)) return logFormat
+  return { logLevel, logFormat }
+}
+
+function parseConfigurationOptions(values: FlagValues): ConfigurationOptions | UsageError {
+  const files = values.get("file") ?? [defaults.file]
+  if (files.includes("")) return usageError("--file: the path is empty", "write -f routes.yaml, or -f - for stdin")
+  if (files.filter((file) => file === "-").length > 1) return usageError("--file: stdin (-) can be read only once")
+  const portMap = parsePortMap(values.get("port-map") ?? [])
+  if (isUsageError(portMap)) return portMap
+  const selector = parseSelector(values.get("selector") ?? [])
+  if (isUsageError(selector)) return selector
+  const noDnsFallback = parseSwitch("no-dns-fallback", single(values, "no-dns-fallback", "false"))
+  if (isUsageError(noDnsFallback)) return noDnsFallback
+  const demo = parseSwitch("demo", single(values, "demo", "false"))
+  if (isUsageError(demo)) return demo
+  const secretsDir = single(values, "secrets", defaults.secrets)
+  if (secretsDir === "") return usageError("--secrets: the folder is empty", "write --secrets ./certs")
+  return { files, secretsDir, portMap, selector, dnsFallback: !noDnsFallback, demo }
+}
+
+function parseAccessLog(values: FlagValues): RunOptions["accessLog"] | UsageError {
+  const path = single(values, "access-log", defaults.accessLog)
+  if (path === "") return usageError("--access-log: the path is empty", "write --access-log off, - or a file")
+  const formatText = single(values, "access-log-format", defaults.accessLogFormat)
+  // A typo of a format's name is a valid format string without operators: every line would be that word.
+  if (!formatText.includes("%") && formatText !== "text" && formatText !== "json") {
+    return usageError(
+      `--access-log-format: ${JSON.stringify(formatText)} is neither text nor json and has no %OPERATOR%`,
+      "write --access-log-format json",
+    )
+  }
+  const format = compileAccessLogFormat(formatText)
+  if ("error" in format) return usageError(`--access-log-format: ${format.error}`)
+  return path === "off" ? null : { path, format }
+}
+
+/** A flag given several times: the last one counts, as everywhere on Unix. */
+function single(values: FlagValues, name: string, otherwise: string): string {
+  return values.get(name)?.at(-1) ?? otherwise
+}

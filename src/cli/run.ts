@@ -1,0 +1,151 @@
+/**
+ * `portcullis run`: puts the process together, serves until it is asked to stop, and takes it apart in reverse.
+ *
+ *   load -> compile -> bind -> status and admin -> ready line -> watch -> (signals) -> drain -> exit
+ */
+import { type AdminServer, startAdminServer } from "../admin/admin-server.ts"
+import { type StatusServer, startStatusServer } from "../admin/status-server.ts"
+import { watchFiles } from "../config/watch.ts"
+import type { Demo } from "../demo/demo.ts"
+import { Gateway } from "../proxy/gateway.ts"
+import { openLogOutput } from "../telemetry/access-log-output.ts"
+import { AccessLogWriter } from "../telemetry/access-log-writer.ts"
+import { Counters } from "../telemetry/counters.ts"
+import { createLog, type Log } from "../telemetry/log.ts"
+import { demoHints } from "./demo-hints.ts"
+import { GatewayProcess } from "./gateway-process.ts"
+import { ConfigurationLoader } from "./load-snapshot.ts"
+import type { RunOptions } from "./options.ts"
+import { StopRequest } from "./stop-signal.ts"
+import type { Terminal } from "./terminal.ts"
+
+/** A log on a stalled pipe must not hold up the end. */
+const accessLogCloseMaxMs = 1_000
+
+export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 1> {
+  const log = createLog({ level: options.logLevel, format: options.logFormat })
+  const counters = new Counters()
+  const stop = new StopRequest()
+  stop.listenToSignals()
+
+  const accessLog = openAccessLog(options, counters, log)
+  if (accessLog !== null && "error" in accessLog) return fail(terminal, accessLog.error)
+  const demo = options.demo ? await startDemoServices() : null
+  const loadedUnixMs = Date.now()
+  const loader = new ConfigurationLoader(options, demo?.services ?? [])
+  const { bindAddresses } = options
+  const engine = new Gateway({ bindAddresses, accessLog, log, counters })
+  const gateway = new GatewayProcess({
+    engine,
+    load: () => loader.load(),
+    counters,
+    log,
+    print: (text) => void terminal.err(text),
+    onQuit: () => stop.request("/quitquitquit"),
+    commandLineOptions: describeOptions(options),
+    useColor: terminal.useColor,
+  })
+  const reload = () => void gateway.reload()
+  process.on("SIGHUP", reload)
+  process.on("SIGUSR1", () => accessLog?.reopen())
+  if (!(await gateway.start())) return 1
+  const servers = startOwnServers(options, gateway)
+  if ("error" in servers) return fail(terminal, servers.error)
+  await terminal.err(readyLine(gateway))
+  if (demo !== null) await terminal.err(tryLines(gateway))
+  logWhereabouts(log, gateway, servers)
+
+  const paths = options.files.filter((file) => file !== "-")
+  const onError = (directory: string, reason: string) => log.warn("folder is not watched", { directory, reason })
+  const watcher = options.watch ? watchFiles({ paths, loadedUnixMs, onChange: reload, onError }) : null
+
+  const reason = await stop.requested
+  log.info("draining", { reason, seconds: options.drainMs / 1000 })
+  watcher?.close()
+  gateway.beginDrain()
+  await engine.drain(options.drainMs)
+  if (accessLog !== null) await Promise.race([accessLog.close(), Bun.sleep(accessLogCloseMaxMs)])
+  await Promise.all([servers.admin?.stop(), servers.status?.stop(), demo?.stop()])
+  log.info("stopped")
+  return 0
+}
+
+function openAccessLog(
+  options: RunOptions,
+  counters: Counters,
+  log: Log,
+): AccessLogWriter | null | { readonly error: string } {
+  if (options.accessLog === null) return null
+  const output = openLogOutput(options.accessLog.path)
+  if ("error" in output) return { error: `--access-log: ${output.error}` }
+  return new AccessLogWriter({ format: options.accessLog.format, output, counters, log })
+}
+
+interface OwnServers {
+  readonly admin: AdminServer | null
+  readonly status: StatusServer | null
+}
+
+function startOwnServers(options: RunOptions, gateway: GatewayProcess): OwnServers | { readonly error: string } {
+  const status = options.statusPort === null ? null : startStatusServer(options.statusPort, () => gateway.isReady)
+  if (status !== null && "error" in status) return status
+  const admin = options.admin === null ? null : startAdminServer(options.admin, gateway)
+  if (admin !== null && "error" in admin) return admin
+  return { admin, status }
+}
+
+/** The line that scripts wait for: its words are a promise. The time is since the process began. */
+function readyLine(gateway: GatewayProcess): string {
+  const { listeners, virtualHostCount, routeCount } = gateway.snapshot
+  const counts = `${listeners.length} listeners, ${virtualHostCount} virtual hosts, ${routeCount} routes`
+  return `portcullis ready: ${counts}, in ${Math.round(performance.now())} ms\n`
+}
+
+function tryLines(gateway: GatewayProcess): string {
+  const hints = demoHints(gateway.snapshot, gateway.boundListeners)
+  return hints.map((hint) => `  try: ${hint}\n`).join("")
+}
+
+function logWhereabouts(log: Log, gateway: GatewayProcess, servers: OwnServers): void {
+  for (const { name, address, port } of gateway.boundListeners) log.info("listening", { listener: name, address, port })
+  if (servers.status !== null) log.info("status", { port: servers.status.port })
+  if (servers.admin === null) return
+  log.info("admin", { address: servers.admin.host, port: servers.admin.port })
+  if (!/^(127\.|::1$|localhost$)/.test(servers.admin.host)) {
+    log.warn("the admin interface is not on loopback: whoever reaches it can stop the gateway")
+  }
+}
+
+/** For `/server_info`. */
+function describeOptions(options: RunOptions): Readonly<Record<string, string>> {
+  const { admin, selector } = options
+  return {
+    file: options.files.join(","),
+    secrets: options.secretsDir,
+    port_map: [...options.portMap].map(([declared, bound]) => `${declared}=${bound}`).join(","),
+    selector:
+      selector === null
+        ? ""
+        : Object.entries(selector)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(","),
+    bind: options.bindAddresses.join(","),
+    admin: admin === null ? "off" : `${admin.host}:${admin.port}`,
+    status_port: options.statusPort === null ? "off" : String(options.statusPort),
+    access_log: options.accessLog?.path ?? "off",
+    drain: String(options.drainMs / 1000),
+    watch: String(options.watch),
+    demo: String(options.demo),
+    dns_fallback: String(options.dnsFallback),
+  }
+}
+
+async function startDemoServices(): Promise<Demo> {
+  const { startDemo } = await import("../demo/demo.ts")
+  return startDemo()
+}
+
+async function fail(terminal: Terminal, reason: string): Promise<1> {
+  await terminal.err(`portcullis: ${reason}\n`)
+  return 1
+}
