@@ -1,0 +1,76 @@
+/** Writes Istio configuration of any size for the bench: one Gateway, one service with a known address, N VirtualServices. */
+
+export interface GatewayPlan {
+  /** The Gateway's port. */
+  readonly port: number
+  /** The service's only endpoint is 127.0.0.1 at this port. */
+  readonly upstreamPort: number
+  /** One VirtualService of two rules each. */
+  readonly hosts: readonly string[]
+}
+
+/** The YAML documents: per host, `/api/` goes to the upstream and everything else is a 404 of the gateway's own. */
+export function virtualServiceDocuments({ port, upstreamPort, hosts }: GatewayPlan): string {
+  return [gateway(port), upstream(upstreamPort), ...hosts.map(virtualService)].join("---\n")
+}
+
+function gateway(port: number): string {
+  return `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata:
+  name: edge
+spec:
+  servers:
+    - port:
+        number: ${port}
+        name: http
+        protocol: HTTP
+      hosts:
+        - "*"
+`
+}
+
+function upstream(upstreamPort: number): string {
+  return `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: upstream
+spec:
+  hosts:
+    - upstream.bench.internal
+  resolution: STATIC
+  ports:
+    - number: 80
+      name: http
+      protocol: HTTP
+      targetPort: ${upstreamPort}
+  endpoints:
+    - address: 127.0.0.1
+`
+}
+
+function virtualService(host: string, index: number): string {
+  return `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: host-${index}
+spec:
+  hosts:
+    - ${host}
+  gateways:
+    - edge
+  http:
+    - name: api
+      match:
+        - uri:
+            prefix: /api/
+      route:
+        - destination:
+            host: upstream.bench.internal
+            port:
+              number: 80
+    - name: otherwise
+      directResponse:
+        status: 404
+`
+}

@@ -1,0 +1,95 @@
+/**
+ * One process under measurement: started, waited for, stopped. Everything the bench starts goes through here, so that nothing
+ * it started outlives it.
+ */
+import { createServer } from "node:net"
+
+const readyDeadlineMs = 30_000
+const readyPollMs = 5
+const stopGraceMs = 3_000
+const outputBytesKept = 4_096
+
+export interface MeasuredProcess {
+  readonly pid: number
+  /** Sends SIGTERM, then SIGKILL after a grace time; resolves once the process is gone. */
+  stop(): Promise<void>
+}
+
+export interface Command {
+  readonly argv: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Starts a command and resolves once `isReady` holds; rejects with the end of its output when it ends before, or is too slow. */
+export async function startProcess(command: Command, isReady: () => Promise<boolean>): Promise<MeasuredProcess> {
+  const child = Bun.spawn([...command.argv], {
+    env: { ...process.env, ...command.environment },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  })
+  const started: MeasuredProcess = {
+    pid: child.pid,
+    async stop() {
+      child.kill("SIGTERM")
+      const kill = setTimeout(() => child.kill("SIGKILL"), stopGraceMs)
+      await child.exited
+      clearTimeout(kill)
+    },
+  }
+  const output = keepTail(child.stderr)
+  const deadlineAtMs = performance.now() + readyDeadlineMs
+  while (!(await isReady())) {
+    const ended = child.exitCode !== null || child.signalCode !== null
+    if (!ended && performance.now() < deadlineAtMs) {
+      await Bun.sleep(readyPollMs)
+      continue
+    }
+    await started.stop()
+    throw new Error(`${command.argv[0]} ${ended ? "ended" : "was not ready in time"}: ${output.text().trim()}`)
+  }
+  return started
+}
+
+/** Asks a proxy or service on loopback for a path; true on 200. */
+export async function answers(port: number, host: string, path: string): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { host, connection: "close" } })
+    await response.body?.cancel()
+    return response.status === 200
+  } catch {
+    // Not listening yet; the caller asks again until its deadline.
+    return false
+  }
+}
+
+/** A TCP port that is free now. */
+export function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Reads a stream to its end in the background, keeping only its last bytes. */
+function keepTail(stream: ReadableStream<Uint8Array>): { text(): string } {
+  let tail = ""
+  const decoder = new TextDecoder()
+  stream
+    .pipeTo(
+      new WritableStream({
+        write(chunk) {
+          tail = (tail + decoder.decode(chunk, { stream: true })).slice(-outputBytesKept)
+        },
+      }),
+    )
+    .catch((failure: unknown) => {
+      tail += `\n(reading its output failed: ${String(failure)})`
+    })
+  return { text: () => tail }
+}
