@@ -20,6 +20,13 @@ export interface Command {
   readonly environment: Readonly<Record<string, string>>
 }
 
+const running = new Set<Bun.Subprocess>()
+
+/** Ends every process that is still running, at once: for when the bench itself is told to end. */
+export function killEverything(): void {
+  for (const child of running) child.kill("SIGKILL")
+}
+
 /** Starts a command and resolves once `isReady` holds; rejects with the end of its output when it ends before, or is too slow. */
 export async function startProcess(command: Command, isReady: () => Promise<boolean>): Promise<MeasuredProcess> {
   const child = Bun.spawn([...command.argv], {
@@ -28,6 +35,8 @@ export async function startProcess(command: Command, isReady: () => Promise<bool
     stdout: "ignore",
     stderr: "pipe",
   })
+  running.add(child)
+  void child.exited.then(() => running.delete(child))
   const started: MeasuredProcess = {
     pid: child.pid,
     async stop() {

@@ -8,6 +8,7 @@ import { chmod, mkdtemp, rm } from "node:fs/promises"
 import { cpus, release, tmpdir, totalmem } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { killEverything } from "./measured-process.ts"
 import { bunFetch } from "./proxies/bun-fetch.ts"
 import { caddy } from "./proxies/caddy.ts"
 import { haproxy } from "./proxies/haproxy.ts"
@@ -44,18 +45,32 @@ ${scenarios.map((scenario) => `  ${scenario.name.padEnd(16)}${scenario.title}`).
 RESULTS.md is written by a run of all scenarios that is not quick.
 `
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    killEverything()
+    process.exit(1)
+  })
+}
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
+    strict: false,
     options: { quick: { type: "boolean" }, binary: { type: "boolean" }, help: { type: "boolean" } },
   })
-  const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name))
-  if (values.help === true || unknown.length > 0) {
-    console.error(unknown.length > 0 ? `no such scenario: ${unknown.join(", ")}\n\n${usage}` : usage)
-    return unknown.length > 0 ? 2 : 0
+  if (values.help === true) {
+    console.log(usage)
+    return 0
+  }
+  const unknown = [
+    ...positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name)),
+    ...Object.keys(values).filter((name) => name !== "quick" && name !== "binary"),
+  ]
+  if (unknown.length > 0) {
+    console.error(`unknown: ${unknown.join(", ")}\n\n${usage}`)
+    return 2
   }
   const missing = ["nginx", "wrk", "curl"].filter((tool) => readVersionLine(tool, "-v") === null)
   if (missing.length > 0) {
@@ -69,7 +84,8 @@ async function main(argv: string[]): Promise<number> {
   const figures = outcomes.flatMap(({ result }) => result.figures)
   if (figures.length > 0) console.log(formatFigures(figures))
   // Part of the bench must not overwrite the results of the whole.
-  if (!quick && chosen.length === scenarios.length) await Bun.write(resultsFile, formatReport(describeRun(argv, useBinary), outcomes))
+  if (!quick && chosen.length === scenarios.length)
+    await Bun.write(resultsFile, formatReport(describeRun(argv, useBinary), outcomes))
   return 0
 }
 
