@@ -369,9 +369,9 @@ class PlainYamlReader {
     if (this.odd) return
     const start = this.#at
     this.#skipSpaces()
-    if (this.#atLineEnd()) return this.#toContent()
-    if (this.#text.charCodeAt(this.#at) === hash && this.#at > start) return this.#toContent()
-    this.odd = true
+    const comment = this.#text.charCodeAt(this.#at) === hash && this.#at > start
+    if (comment || this.#atLineEnd()) this.#toContent()
+    else this.odd = true
   }
 
   /** To the first character of the next line with content, from anywhere in blank or comment text. */
