@@ -1,0 +1,185 @@
+/**
+ * Typed resources to a Snapshot: the whole of Istio's translation as one pure function (Istio semantics sheet 1-3, 6, 7).
+ *
+ *   Gateways ──merge──▶ server groups ──────────────┐
+ *   VirtualServices ──bind──▶ served at each server ─┴─▶ virtual hosts ▸ routes ▸ actions ─▶ listeners
+ *   Services, ServiceEntries, DestinationRules ──▶ clusters ◀── destinations of the actions
+ *
+ * No I/O, no clock; the same resources give the same Snapshot in whatever order they come. Never throws on what users
+ * write: everything wrong comes back as diagnostics, all of it at once.
+ */
+import type { Diagnosed } from "../config/diagnostics.ts"
+import type { GatewayResource, Resource } from "../config/resources.ts"
+import {
+  type Bindings,
+  type BoundVirtualService,
+  bindVirtualServices,
+  type ServedVirtualService,
+  virtualServicesAt,
+} from "./bind-virtual-services.ts"
+import { ClusterTable } from "./clusters.ts"
+import { reportUnmetHosts, reportUnreachable } from "./cross-checks.ts"
+import { type DelegateIndex, type EffectiveRule, effectiveRules, indexDelegates } from "./delegates.ts"
+import { DestinationRules } from "./destination-rules.ts"
+import { DestinationResolver } from "./destinations.ts"
+import { type GatewayServer, mergeServers, type ServerGroup } from "./gateway-servers.ts"
+import { kubernetesDefinitions } from "./kubernetes-services.ts"
+import { compileListeners } from "./listeners.ts"
+import { qualifiedName } from "./names.ts"
+import { compareByCreation } from "./order.ts"
+import { RegexCompiler } from "./regex-compiler.ts"
+import { Report } from "./report.ts"
+import { MatchTranslator } from "./route-match.ts"
+import { type CompiledRoute, compileRoutes } from "./routes.ts"
+import { serviceEntryDefinitions } from "./service-entries.ts"
+import { type DemoService, demoDefinitions, ServiceRegistry } from "./services.ts"
+import type { Listener, Snapshot } from "./snapshot.ts"
+import type { VirtualHostSources } from "./virtual-hosts.ts"
+
+export interface CompileOptions {
+  /** The Gateway's port number to the port really bound; 0 = any free one. */
+  readonly portMap: ReadonlyMap<number, number>
+  /** Whether a destination that no resource defines is looked up in DNS as written. */
+  readonly dnsFallback: boolean
+  readonly demoServices: readonly DemoService[]
+  /** The labels of this gateway's workload: Gateways that select others are not served. null = every Gateway is. */
+  readonly selector: Readonly<Record<string, string>> | null
+}
+
+export function compile(resources: readonly Resource[], options: CompileOptions): Diagnosed<Snapshot> {
+  const report = new Report()
+  const inventory = sortByKind(resources)
+  const served = inventory.gateways.filter((gateway) => isServed(gateway, options.selector))
+  const knownGateways = new Set(inventory.gateways.map((gateway) => qualifiedName(gateway.metadata)))
+
+  const services = new ServiceRegistry([
+    ...kubernetesDefinitions(
+      inventory.services,
+      inventory.endpointSlices,
+      inventory.endpoints,
+      inventory.workloadEntries,
+    ),
+    ...inventory.serviceEntries.flatMap((entry) => serviceEntryDefinitions(entry, inventory.workloadEntries)),
+    ...demoDefinitions(options.demoServices),
+  ])
+  const gatewayNamespaces = [...new Set(served.map((gateway) => gateway.metadata.namespace))]
+  const rules = new DestinationRules(inventory.destinationRules, gatewayNamespaces, options.selector)
+  const clusters = new ClusterTable(services, rules)
+  const destinations = new DestinationResolver(services, rules, clusters, options.dnsFallback, report)
+
+  const groups = mergeServers(served, options.portMap, report)
+  const bindings = bindVirtualServices(served, knownGateways, inventory.virtualServices, report)
+  const delegates = indexDelegates(inventory.virtualServices)
+  const sources = new CompiledSources(groups, bindings, delegates, destinations, options, report)
+  const listeners = compileListeners(groups, sources)
+  reportUnmetHosts(bindings.bound, report)
+
+  const value: Snapshot = { listeners, clusters: clusters.clusters, ...countRoutes(listeners) }
+  return { value, diagnostics: report.diagnostics }
+}
+
+/** What the virtual hosts are made of, each made once. */
+class CompiledSources implements VirtualHostSources {
+  readonly #served = new Map<GatewayServer, readonly ServedVirtualService[]>()
+  readonly #rules = new Map<BoundVirtualService, readonly EffectiveRule[]>()
+  /** By Gateway and declared port: what a VirtualService becomes depends on nothing else of a server. */
+  readonly #routes = new Map<string, Map<BoundVirtualService, readonly CompiledRoute[]>>()
+  readonly #delegates: DelegateIndex
+  readonly #destinations: DestinationResolver
+  readonly #regexes: RegexCompiler
+  readonly #matches: MatchTranslator
+  readonly #options: CompileOptions
+  readonly #report: Report
+
+  constructor(
+    groups: readonly ServerGroup[],
+    bindings: Bindings,
+    delegates: DelegateIndex,
+    destinations: DestinationResolver,
+    options: CompileOptions,
+    report: Report,
+  ) {
+    this.#delegates = delegates
+    this.#destinations = destinations
+    this.#regexes = new RegexCompiler(report)
+    this.#matches = new MatchTranslator(this.#regexes, report)
+    this.#options = options
+    this.#report = report
+    // Every server is asked, whatever it speaks: a host is unmet only when none of them knows it.
+    for (const server of groups.flatMap((group) => group.servers)) {
+      const binding = bindings.byGateway.get(qualifiedName(server.gateway.metadata))
+      if (binding !== undefined) this.#served.set(server, virtualServicesAt(server, binding))
+    }
+  }
+
+  virtualServicesOf(server: GatewayServer): readonly ServedVirtualService[] {
+    return this.#served.get(server) ?? []
+  }
+
+  routesOf(virtualService: BoundVirtualService, server: GatewayServer): readonly CompiledRoute[] {
+    const gatewayName = qualifiedName(server.gateway.metadata)
+    const declaredPort = server.server.port.number
+    const key = `${gatewayName} ${declaredPort}`
+    const known = this.#routes.get(key) ?? new Map<BoundVirtualService, readonly CompiledRoute[]>()
+    this.#routes.set(key, known)
+    const existing = known.get(virtualService)
+    if (existing !== undefined) return existing
+
+    const { namespace, name } = virtualService.resource.metadata
+    const routes = compileRoutes({ namespace, name }, this.#rulesOf(virtualService), {
+      server: {
+        gatewayName,
+        gatewayNamespace: server.gateway.metadata.namespace,
+        // A gateway whose labels nobody told has at least those that select it.
+        workloadLabels: this.#options.selector ?? server.gateway.spec.selector ?? {},
+        declaredPort,
+      },
+      isTls: server.kind === "tls",
+      destinations: this.#destinations,
+      regexes: this.#regexes,
+      matches: this.#matches,
+      report: this.#report,
+    })
+    known.set(virtualService, routes)
+    return routes
+  }
+
+  #rulesOf(virtualService: BoundVirtualService): readonly EffectiveRule[] {
+    const existing = this.#rules.get(virtualService)
+    if (existing !== undefined) return existing
+    const rules = effectiveRules(virtualService.resource, this.#delegates, this.#report)
+    reportUnreachable(rules, this.#report)
+    this.#rules.set(virtualService, rules)
+    return rules
+  }
+}
+
+function sortByKind(resources: readonly Resource[]) {
+  return {
+    gateways: resources.filter((each) => each.kind === "Gateway").toSorted(compareByCreation),
+    virtualServices: resources.filter((each) => each.kind === "VirtualService").toSorted(compareByCreation),
+    destinationRules: resources.filter((each) => each.kind === "DestinationRule").toSorted(compareByCreation),
+    serviceEntries: resources.filter((each) => each.kind === "ServiceEntry").toSorted(compareByCreation),
+    workloadEntries: resources.filter((each) => each.kind === "WorkloadEntry").toSorted(compareByCreation),
+    services: resources.filter((each) => each.kind === "Service").toSorted(compareByCreation),
+    endpointSlices: resources.filter((each) => each.kind === "EndpointSlice").toSorted(compareByCreation),
+    endpoints: resources.filter((each) => each.kind === "Endpoints").toSorted(compareByCreation),
+  }
+}
+
+/** Every label a Gateway selects by must be the workload's; a Gateway without a selector applies to all (sheet 1.1). */
+function isServed(gateway: GatewayResource, labels: CompileOptions["selector"]): boolean {
+  if (labels === null) return true
+  return Object.entries(gateway.spec.selector ?? {}).every(([key, value]) => labels[key] === value)
+}
+
+function countRoutes(listeners: readonly Listener[]): Pick<Snapshot, "virtualHostCount" | "routeCount"> {
+  let virtualHostCount = 0
+  let routeCount = 0
+  for (const chain of listeners.flatMap((listener) => listener.filterChains)) {
+    if (chain.kind !== "http") continue
+    virtualHostCount += chain.routes.virtualHosts.length
+    for (const host of chain.routes.virtualHosts) routeCount += host.routes.length
+  }
+  return { virtualHostCount, routeCount }
+}

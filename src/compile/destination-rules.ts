@@ -1,0 +1,171 @@
+/**
+ * Which DestinationRule applies to a host, its subsets, and its policy for one port and subset
+ * (Istio semantics sheet 6.1, 6.2).
+ * Source: Istio `pilot/pkg/model/{destination_rule,push_context}.go`, `pilot/pkg/networking/core/cluster_traffic_policy.go`.
+ */
+import { parseDurationMs } from "../config/duration.ts"
+import type { DestinationRuleResource } from "../config/resources.ts"
+import type { Subset, TrafficPolicy } from "./api-types.ts"
+import { isVisible } from "./export-to.ts"
+import { compareSpecificity, covers } from "./host-names.ts"
+import { fullyQualifiedHost, rootNamespace } from "./names.ts"
+import type { ClusterSpec } from "./snapshot.ts"
+
+/** All rules of one host in one namespace, merged oldest first. */
+export interface MergedRule {
+  readonly host: string
+  readonly exportTo: readonly string[] | undefined
+  readonly namespace: string
+  /** By name; the first rule that names it defines it. */
+  readonly subsets: ReadonlyMap<string, Subset>
+  readonly trafficPolicy: TrafficPolicy | undefined
+}
+
+interface OpenRule extends MergedRule {
+  readonly subsets: Map<string, Subset>
+  trafficPolicy: TrafficPolicy | undefined
+}
+
+interface Place {
+  readonly exact: Map<string, OpenRule>
+  /** Most specific first, once all are in. */
+  readonly wildcards: OpenRule[]
+}
+
+export type ClusterPolicy = Pick<ClusterSpec, "loadBalancer" | "connectTimeoutMs" | "idleTimeoutMs"> & {
+  /** `h2UpgradePolicy: UPGRADE`. */
+  readonly upgradesToHttp2: boolean
+}
+
+export class DestinationRules {
+  readonly #places = new Map<string, Place>()
+  readonly #gatewayNamespaces: readonly string[]
+
+  /**
+   * @param rules             in creation order.
+   * @param gatewayNamespaces of the Gateways that are served, which stand for the gateway's own: in Istio there is one.
+   * @param workloadLabels    the gateway's; null when they are not known, then rules for chosen workloads do not apply.
+   */
+  constructor(
+    rules: readonly DestinationRuleResource[],
+    gatewayNamespaces: readonly string[],
+    workloadLabels: Readonly<Record<string, string>> | null,
+  ) {
+    this.#gatewayNamespaces = gatewayNamespaces
+    // Rules that choose this very workload come first, so that they win the merge.
+    const chosen = rules.filter((rule) => selects(rule, workloadLabels) === true)
+    const general = rules.filter((rule) => selects(rule, workloadLabels) === null)
+    for (const rule of [...chosen, ...general]) this.#add(rule)
+    for (const { wildcards } of this.#places.values()) {
+      wildcards.sort((left, right) => compareSpecificity(left.host, right.host))
+    }
+  }
+
+  /**
+   * The first place with a rule for the host wins: the gateway's namespace, the service's, the mesh root's. A service in
+   * a Gateway's namespace counts its own first, so that no other team's rule comes before it.
+   */
+  find(host: string, serviceNamespace: string): MergedRule | null {
+    const isOwnGateway = this.#gatewayNamespaces.includes(serviceNamespace)
+    const gateways = isOwnGateway ? [serviceNamespace, ...this.#gatewayNamespaces] : this.#gatewayNamespaces
+    for (const namespace of gateways) {
+      const rule = this.#findIn(namespace, host)
+      if (rule !== null) return rule
+    }
+    for (const namespace of [serviceNamespace, rootNamespace]) {
+      const rule = this.#findIn(namespace, host)
+      if (rule !== null && this.#isExported(rule)) return rule
+    }
+    return null
+  }
+
+  #isExported(rule: MergedRule): boolean {
+    return this.#gatewayNamespaces.some((viewer) => isVisible(rule.exportTo, rule.namespace, viewer))
+  }
+
+  #findIn(namespace: string, host: string): MergedRule | null {
+    const place = this.#places.get(namespace)
+    if (place === undefined) return null
+    return place.exact.get(host) ?? place.wildcards.find((rule) => covers(rule.host, host)) ?? null
+  }
+
+  #add(resource: DestinationRuleResource): void {
+    const { spec, metadata } = resource
+    const host = fullyQualifiedHost(spec.host, metadata.namespace)
+    const place = this.#places.get(metadata.namespace) ?? { exact: new Map<string, OpenRule>(), wildcards: [] }
+    this.#places.set(metadata.namespace, place)
+    const isWildcard = host.startsWith("*")
+    let rule = isWildcard ? place.wildcards.find((each) => each.host === host) : place.exact.get(host)
+    if (rule === undefined) {
+      const { exportTo } = spec
+      rule = { host, exportTo, namespace: metadata.namespace, subsets: new Map(), trafficPolicy: undefined }
+      if (isWildcard) place.wildcards.push(rule)
+      else place.exact.set(host, rule)
+    }
+    for (const subset of spec.subsets ?? []) if (!rule.subsets.has(subset.name)) rule.subsets.set(subset.name, subset)
+    rule.trafficPolicy ??= spec.trafficPolicy
+  }
+}
+
+/** @returns null for a rule that chooses no workloads. */
+function selects(rule: DestinationRuleResource, labels: Readonly<Record<string, string>> | null): boolean | null {
+  const selector = rule.spec.workloadSelector?.matchLabels
+  if (selector === undefined) return null
+  if (labels === null) return false
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+}
+
+const connectTimeoutMsDefault = 10_000
+const idleTimeoutMsDefault = 3_600_000
+
+/** The four settings that a port takes whole from its own entry, or not at all. */
+type PortPolicy = Pick<TrafficPolicy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls">
+
+/** @param port the service's port number. */
+export function clusterPolicy(rule: MergedRule | null, port: number, subset: Subset | null): ClusterPolicy {
+  const base = atPort(rule?.trafficPolicy, port)
+  const own = subset?.trafficPolicy
+  const ownSettings = atPort(own, port)
+  // A subset's own entry for the port replaces all four, its general policy only those it names.
+  const policy = hasPort(own, port) ? ownSettings : { ...base, ...withoutUnset(ownSettings) }
+  const { http, tcp } = policy.connectionPool ?? {}
+  return {
+    loadBalancer: loadBalancerOf(policy),
+    connectTimeoutMs: durationMs(tcp?.connectTimeout) || connectTimeoutMsDefault,
+    // 0 disables the timeout, so it is not the same as unset.
+    idleTimeoutMs: durationMs(http?.idleTimeout) ?? durationMs(tcp?.idleTimeout) ?? idleTimeoutMsDefault,
+    upgradesToHttp2: http?.h2UpgradePolicy === "UPGRADE",
+  }
+}
+
+function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy {
+  return policy?.portLevelSettings?.find((settings) => settings.port?.number === port) ?? policy ?? {}
+}
+
+function hasPort(policy: TrafficPolicy | undefined, port: number): boolean {
+  return policy?.portLevelSettings?.some((settings) => settings.port?.number === port) ?? false
+}
+
+function withoutUnset(policy: PortPolicy): PortPolicy {
+  return {
+    ...(policy.loadBalancer === undefined ? {} : { loadBalancer: policy.loadBalancer }),
+    ...(policy.connectionPool === undefined ? {} : { connectionPool: policy.connectionPool }),
+    ...(policy.outlierDetection === undefined ? {} : { outlierDetection: policy.outlierDetection }),
+    ...(policy.tls === undefined ? {} : { tls: policy.tls }),
+  }
+}
+
+function loadBalancerOf(policy: PortPolicy): ClusterSpec["loadBalancer"] {
+  switch (policy.loadBalancer?.simple) {
+    case "ROUND_ROBIN":
+      return "round-robin"
+    case "RANDOM":
+      return "random"
+    default:
+      return "least-request"
+  }
+}
+
+function durationMs(text: string | undefined): number | null {
+  return text === undefined ? null : parseDurationMs(text)
+}

@@ -1,0 +1,102 @@
+/**
+ * Header operations of a rule and of its destinations (Istio semantics sheet 3.10).
+ * Source: Istio `pilot/pkg/networking/core/route/route.go` (`TranslateHeadersOperations`, `applyHTTPRouteDestination`).
+ */
+import { toByteString } from "../route/byte-string.ts"
+import { parseValueTemplate, type ValueTemplate } from "../telemetry/value-template.ts"
+import type { HeaderOperations, Headers } from "./api-types.ts"
+import { compareText } from "./host-names.ts"
+import type { FieldPath, Report } from "./report.ts"
+import type { RuleSource } from "./rule-source.ts"
+import type { HeaderEdits, HeaderOperation } from "./snapshot.ts"
+
+/** The operations of one level: a rule, or one destination. */
+export interface LevelEdits {
+  readonly request: HeaderEdits | null
+  readonly response: HeaderEdits | null
+  /** A Host in the request operations replaces the authority instead of being an operation. */
+  readonly hostRewrite: string | null
+}
+
+export const noEdits: LevelEdits = Object.freeze({ request: null, response: null, hostRewrite: null })
+
+/** @param path of `headers`. */
+export function compileHeaders(
+  headers: Headers | undefined,
+  source: RuleSource,
+  path: readonly (string | number)[],
+  report: Report,
+): LevelEdits {
+  if (headers === undefined) return noEdits
+  return {
+    request: compileOperations(headers.request, source, [...path, "request"], report),
+    response: compileOperations(headers.response, source, [...path, "response"], report),
+    hostRewrite: hostIn(headers.request?.set) ?? hostIn(headers.request?.add),
+  }
+}
+
+/**
+ * Joins both levels where a rule has one destination: all removes, then the rule's operations, then the destination's,
+ * which therefore win. What the rule adds under a name that the destination sets would be replaced: it is dropped.
+ */
+export function joinEdits(rule: HeaderEdits | null, destination: HeaderEdits | null): HeaderEdits | null {
+  if (rule === null) return destination
+  if (destination === null) return rule
+  const replaced = new Set(destination.set.map((operation) => operation.nameLower))
+  return {
+    remove: [...rule.remove, ...destination.remove],
+    set: [...rule.set, ...destination.set],
+    add: [...rule.add.filter((operation) => !replaced.has(operation.nameLower)), ...destination.add],
+  }
+}
+
+function compileOperations(
+  operations: HeaderOperations | undefined,
+  source: RuleSource,
+  path: FieldPath,
+  report: Report,
+): HeaderEdits | null {
+  if (operations === undefined) return null
+  const edits: HeaderEdits = {
+    remove: (operations.remove ?? []).map((name) => name.toLowerCase()).filter((name) => !isHost(name)),
+    set: compileValues(operations.set, source, [...path, "set"], report),
+    add: compileValues(operations.add, source, [...path, "add"], report),
+  }
+  return edits.remove.length + edits.set.length + edits.add.length === 0 ? null : edits
+}
+
+function compileValues(
+  values: Readonly<Record<string, string>> | undefined,
+  source: RuleSource,
+  path: FieldPath,
+  report: Report,
+): readonly HeaderOperation[] {
+  if (values === undefined) return []
+  const compiled: HeaderOperation[] = []
+  for (const name of Object.keys(values).toSorted(compareText)) {
+    const text = values[name] ?? ""
+    // An empty value means that the operation is skipped.
+    if (text === "" || isHost(name.toLowerCase())) continue
+    const value = templateOf(text, source, [...path, name], report)
+    if (value !== null) compiled.push({ name, nameLower: name.toLowerCase(), value })
+  }
+  return compiled
+}
+
+function templateOf(text: string, source: RuleSource, path: FieldPath, report: Report): ValueTemplate | null {
+  const template = parseValueTemplate(toByteString(text))
+  if (!("error" in template)) return template
+  report.add({ severity: "error", code: "P3014", resource: source.resource, path, message: template.error })
+  return null
+}
+
+function hostIn(values: Readonly<Record<string, string>> | undefined): string | null {
+  for (const [name, value] of Object.entries(values ?? {})) {
+    if (isHost(name.toLowerCase()) && value !== "") return toByteString(value)
+  }
+  return null
+}
+
+function isHost(nameLower: string): boolean {
+  return nameLower === "host" || nameLower === ":authority"
+}
