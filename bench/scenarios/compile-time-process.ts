@@ -5,7 +5,7 @@ import { loadConfiguration } from "../../src/config/load-configuration.ts"
 import { readPeakResidentBytes } from "../process-usage.ts"
 
 const startedAtMs = performance.now()
-const loaded = await loadConfiguration({ files: [process.argv[2] ?? ""], stdin: "" })
+const loaded = await loadConfiguration({ files: [process.argv[2] ?? ""], stdin: () => Promise.resolve("") })
 const loadedAtMs = performance.now()
 const compiled = compile(loaded.value, { portMap: new Map(), dnsFallback: true, demoServices: [], selector: null })
 const compiledAtMs = performance.now()
