@@ -176,6 +176,6 @@ describe("properties", () => {
 
 /** Escapes are read from the left; `%%00` holds one. */
 function hasNul(path: string): boolean {
-  const tokens: readonly string[] = path.match(/%[0-9a-f]{2}|[^]/gi) ?? []
+  const tokens: readonly string[] = path.match(/%[0-9a-f]{2}|./gis) ?? []
   return tokens.some((token) => token === "%00" || token === "\0")
 }

@@ -13,7 +13,6 @@
  * result is stable: normalising it again changes nothing, here or behind us.
  */
 
-const HASH = 0x23
 const PERCENT = 0x25
 const DOT = 0x2e
 const SLASH = 0x2f
@@ -126,16 +125,14 @@ function resolveDotSegments(path: string): string {
 
 /** Whether the dot at `offset`, which follows a slash, is a whole segment `.`, or begins `..` (spelled in any way). */
 function startsDotSegment(target: string, offset: number): boolean {
-  const next = target.charCodeAt(offset + 1)
-  if (next === DOT) return endsSegment(target, offset + 2)
-  // An escaped second dot is met by the loop; it leads to the slow way by itself.
-  return endsSegment(target, offset + 1)
+  return endsSegment(target, target.charCodeAt(offset + 1) === DOT ? offset + 2 : offset + 1)
 }
 
+/** Backslash, `#` and an escaped second dot need no mention: met by the loop, they lead to the slow way by themselves. */
 function endsSegment(target: string, offset: number): boolean {
   if (offset >= target.length) return true
   const code = target.charCodeAt(offset)
-  return code === SLASH || code === BACKSLASH || code === QUESTION || code === HASH
+  return code === SLASH || code === QUESTION
 }
 
 /** The byte that the escape at `offset` stands for, or -1 when it is none. */

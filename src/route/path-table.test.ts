@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import type { PathMatch, Predicate, Route, StringMatcher } from "../compile/snapshot.ts"
-import { anyPath, exact, exampleRequest, exampleRoutes, pathRegex, prefix } from "./example-routes.ts"
+import { anyPath, exact, exampleRequest, exampleRoute, exampleRoutes, pathRegex, prefix } from "./example-routes.ts"
 import { scanRoutes } from "./linear-scan.ts"
+import { reasonAgainst } from "./narrate.ts"
 import { buildPathTable } from "./path-table.ts"
 import { compileRegex } from "./regex.ts"
 
@@ -131,6 +132,53 @@ describe("observer", () => {
       '5: header x-a is "q", which must be absent (withoutHeaders)',
       "6: matched",
     ])
+  })
+})
+
+describe("reasons", () => {
+  const header = (matcher: StringMatcher, invert: boolean): Predicate => ({
+    kind: "header",
+    name: "x-a",
+    matcher,
+    invert,
+  })
+  const exactly = (text: string): StringMatcher => ({ kind: "exact", value: text })
+  const reasonOf = (
+    path: PathMatch,
+    predicates: readonly Predicate[],
+    headers: Readonly<Record<string, string>> = {},
+  ) => reasonAgainst(exampleRoute(0, path, predicates), exampleRequest("/foo", { headers }))
+
+  test("name the condition that failed", () => {
+    expect(reasonOf(anyPath, [])).toBeNull()
+    expect(reasonOf(exact("/Bar", true), [])).toBe('path "/foo" is not exactly "/Bar" (case ignored)')
+    expect(reasonOf(anyPath, [{ kind: "authority", matcher: { kind: "prefix", value: "api." } }])).toBe(
+      'authority "example.com" does not start with "api."',
+    )
+    expect(reasonOf(anyPath, [{ kind: "scheme", matcher: exactly("https") }])).toBe(
+      'scheme "http" is not exactly "https"',
+    )
+    expect(reasonOf(anyPath, [{ kind: "query", name: "v", matcher: { kind: "present" } }])).toBe(
+      "query parameter v is absent",
+    )
+    expect(reasonOf(anyPath, [header(exactly("1"), false)], { "x-a": "2" })).toBe(
+      'header x-a is "2", which is not exactly "1"',
+    )
+  })
+
+  test("say that a missing header counts as empty in withoutHeaders", () => {
+    expect(reasonOf(anyPath, [header(exactly(""), true)])).toBe(
+      'header x-a is absent, which counts as empty and is exactly "" (withoutHeaders)',
+    )
+    expect(reasonOf(anyPath, [header(exactly("1"), true)], { "x-a": "1" })).toBe(
+      'header x-a is "1", which is exactly "1" (withoutHeaders)',
+    )
+  })
+
+  test("cut long values", () => {
+    expect(reasonOf(anyPath, [header(exactly("1"), false)], { "x-a": "v".repeat(500) })).toBe(
+      `header x-a is "${"v".repeat(80)}…", which is not exactly "1"`,
+    )
   })
 })
 

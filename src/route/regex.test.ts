@@ -50,6 +50,7 @@ describe("matchesWhole", () => {
     expect(matches(".*\\.css", "/a.css/b")).toBe(false)
     expect(matches("/a/.*\\.[a-z]{2}", "/a/.js")).toBe(true)
     expect(matches("/a.*a", "/a")).toBe(false)
+    expect(matches("b[ac]*b*c", "bc")).toBe(true)
   })
 
   test("a dot is not a newline, unless (?s)", () => {

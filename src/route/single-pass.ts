@@ -139,7 +139,6 @@ function matchFromEnd(plan: SinglePassPlan, open: PatternItem, text: string, ope
     if (step.literal !== "") {
       if (!text.endsWith(step.literal, offset)) return SinglePassResult.noMatch
       offset -= step.literal.length
-      if (offset < openStart) return SinglePassResult.noMatch
       continue
     }
     const { set, min, max } = step
@@ -156,6 +155,7 @@ function matchFromEnd(plan: SinglePassPlan, open: PatternItem, text: string, ope
     if (code > 127) return SinglePassResult.notAscii
     if (open.set[code] !== 1) return SinglePassResult.noMatch
   }
+  // Negative where a literal reached back into what the forward steps took.
   const openLength = offset - openStart
   return openLength >= open.min && openLength <= open.max ? SinglePassResult.match : SinglePassResult.noMatch
 }
