@@ -25,7 +25,11 @@ const listDepthMax = 4
 export function parseResources(files: readonly SourceFile[]): Diagnosed<readonly Resource[]> {
   const parser = new ResourceParser()
   for (const file of files) parser.addFile(file)
-  return { value: parser.resources, diagnostics: [...parser.diagnostics, ...parser.unreadKinds()] }
+  const diagnostics = [...parser.diagnostics, ...parser.unreadKinds()]
+  const fileOrder = new Map(files.map((file, index) => [file.path, index]))
+  const order = (diagnostic: Diagnostic): number => fileOrder.get(diagnostic.file) ?? 0
+  diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
+  return { value: parser.resources, diagnostics }
 }
 
 /** One object of a document: the document itself, or an item of a List. */

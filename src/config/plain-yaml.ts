@@ -340,7 +340,7 @@ class PlainYamlReader {
 
   /** Keys that the full parser has something to say about. */
   #isOddKey(key: string): boolean {
-    return key === "__proto__" || key === "<<" || key.length > 1000
+    return key === "__proto__" || key === "<<" || key.startsWith("...") || key.length > 1000
   }
 
   #colonFollows(): boolean {

@@ -3,6 +3,7 @@
  * expected, what to do. Unknown fields get a guess: a near name, or the place where that name does exist.
  */
 import { z } from "zod"
+import { listOf } from "./field-problem.ts"
 import { type Findings, formatPath } from "./findings.ts"
 import type { FieldPath } from "./span-tree.ts"
 import { nearestWord } from "./suggest.ts"
@@ -19,8 +20,18 @@ export function parseWithSchema<T>(
 ): T | null {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  for (const issue of result.error.issues) describeIssue(issue, schema, input, prefix, findings)
+  const { issues } = result.error
+  for (const issue of issues) {
+    if (!isConsequence(issue, issues)) describeIssue(issue, schema, input, prefix, findings)
+  }
   return null
+}
+
+/** `uri: {perfix: /a}` is one mistake: the unknown field, not also "one of exact, prefix or regex is required". */
+function isConsequence(issue: Issue, issues: readonly Issue[]): boolean {
+  if (issue.code !== "custom" || issueParams(issue.params).code !== "P2006") return false
+  const place = issue.path.join("\0")
+  return issues.some((other) => other.code === "unrecognized_keys" && other.path.join("\0") === place)
 }
 
 function describeIssue(issue: Issue, schema: Schema, input: unknown, prefix: FieldPath, findings: Findings): void {
@@ -109,10 +120,11 @@ function foundKind(value: unknown): string {
 function unknownFieldHint(key: string, schema: Schema, inner: FieldPath, prefix: FieldPath): string {
   const here = schemaAt(schema, inner)
   const fields = fieldsOf(here)
-  for (const field of fields) {
+  const owners = fields.filter((field) => {
     const child = lookThrough(here instanceof z.ZodObject ? here.shape[field] : undefined)
-    if (fieldsOf(child).includes(key)) return `\`${key}\` belongs under \`${field}\``
-  }
+    return fieldsOf(child).includes(key)
+  })
+  if (owners.length > 0 && owners.length <= 4) return `\`${key}\` belongs under ${listOf(owners, "or")}`
   const near = nearestWord(key, fields)
   if (near !== null) return `did you mean "${near}"?`
   for (let length = inner.length - 1; length >= 0; length--) {

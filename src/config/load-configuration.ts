@@ -1,0 +1,34 @@
+/**
+ * From `-f` arguments to typed resources: the door that `run`, `check`, `explain` and `proxy-config` come through.
+ */
+import type { Diagnostic } from "./diagnostics.ts"
+import { parseResources } from "./parse-resources.ts"
+import type { Resource } from "./resources.ts"
+import type { SourceFile } from "./source-text.ts"
+import { readSources } from "./sources.ts"
+
+export interface LoadedConfiguration {
+  readonly resources: readonly Resource[]
+  readonly diagnostics: readonly Diagnostic[]
+  /** The texts, for showing offending lines. */
+  readonly files: readonly SourceFile[]
+}
+
+/**
+ * Reads and parses everything; never throws on what a user can write or mount.
+ *
+ * @param paths as given with `-f`.
+ * @param readStdin what `-` reads.
+ */
+export async function loadConfiguration(
+  paths: readonly string[],
+  readStdin: () => Promise<Uint8Array> = () => Bun.stdin.bytes(),
+): Promise<LoadedConfiguration> {
+  const sources = await readSources(paths, readStdin)
+  const parsed = parseResources(sources.value)
+  return {
+    resources: parsed.value,
+    diagnostics: [...sources.diagnostics, ...parsed.diagnostics],
+    files: sources.value,
+  }
+}
