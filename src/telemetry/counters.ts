@@ -4,7 +4,7 @@
  *
  * Gauges end in `Active`. All the rest only ever grow.
  */
-import type { ResponseFlag } from "./response-flags.ts"
+import { isResponseFlag, type ResponseFlag } from "./response-flags.ts"
 
 export class Counters {
   /** TCP connections accepted. */
@@ -61,6 +61,11 @@ export class Counters {
     else if (status >= 300) this.responses3xx += 1
     else if (status >= 100) this.responses1xx += 1
     else this.responsesNone += 1
+  }
+
+  /** @param flags comma-joined response flags of an answer the gateway made; "" counts nothing. */
+  countLocalReply(flags: string): void {
+    for (const flag of flags.split(",")) if (isResponseFlag(flag)) this.localReplies[flag] += 1
   }
 
   /** @param fault a name written in the code, never one a peer chose: the map must not grow with traffic. */

@@ -35,3 +35,7 @@ export const responseFlags = Object.freeze({
 } as const)
 
 export type ResponseFlag = keyof typeof responseFlags
+
+export function isResponseFlag(text: string): text is ResponseFlag {
+  return Object.hasOwn(responseFlags, text)
+}

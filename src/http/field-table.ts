@@ -1,0 +1,193 @@
+/**
+ * The fields of one message as offsets into one text. The one model both codecs speak: HTTP/1.1 puts in the head as it
+ * came, HTTP/2 writes decoded fields in the same form, so that edits, matching and logging know neither.
+ *
+ *   text:   GET / HTTP/1.1\r\nHost: a.example\r\nAccept: x\r\n\r\n
+ *                             ^nameStart ^nameEnd              ^blockEnd
+ *                                   ^valueStart  ^valueEnd
+ *
+ * Text is latin1: one character per byte. Editing never moves text: a field is marked dropped, new lines are appended;
+ * what goes out is runs of kept lines as slices, then `appended`.
+ */
+import { equalsLowerAt, FieldId, fieldIdOf } from "./field-names.ts"
+
+const INITIAL_FIELDS = 24
+
+export class FieldTable {
+  text = ""
+  count = 0
+  /** Four per field: nameStart, nameEnd, valueStart, valueEnd. */
+  offsets = new Int32Array(INITIAL_FIELDS * 4)
+  ids = new Uint8Array(INITIAL_FIELDS)
+  dropped = new Uint8Array(INITIAL_FIELDS)
+  /** Where the line after the last field starts. */
+  blockEnd = 0
+  /** Whole lines (`name: value\r\n`) to send after the kept ones. */
+  appended = ""
+
+  /** Forgets everything; the arrays stay. */
+  reset(text: string): void {
+    this.text = text
+    this.count = 0
+    this.blockEnd = 0
+    this.appended = ""
+  }
+
+  /** @returns the index of the new field. */
+  add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): number {
+    const index = this.count
+    if (index === this.ids.length) this.#grow()
+    const base = index << 2
+    this.offsets[base] = nameStart
+    this.offsets[base + 1] = nameEnd
+    this.offsets[base + 2] = valueStart
+    this.offsets[base + 3] = valueEnd
+    this.ids[index] = fieldIdOf(this.text, nameStart, nameEnd)
+    this.dropped[index] = 0
+    this.count = index + 1
+    return index
+  }
+
+  #grow(): void {
+    const capacity = this.ids.length * 2
+    const offsets = new Int32Array(capacity * 4)
+    offsets.set(this.offsets)
+    this.offsets = offsets
+    const ids = new Uint8Array(capacity)
+    ids.set(this.ids)
+    this.ids = ids
+    const dropped = new Uint8Array(capacity)
+    dropped.set(this.dropped)
+    this.dropped = dropped
+  }
+
+  idAt(index: number): number {
+    return this.ids[index] as number
+  }
+
+  valueAt(index: number): string {
+    const base = index << 2
+    return this.text.slice(this.offsets[base + 2], this.offsets[base + 3])
+  }
+
+  nameAt(index: number): string {
+    const base = index << 2
+    return this.text.slice(this.offsets[base], this.offsets[base + 1])
+  }
+
+  drop(index: number): void {
+    this.dropped[index] = 1
+  }
+
+  /** First field with a known id, dropped or not; -1 = none. */
+  indexOfId(id: number): number {
+    const { ids, count } = this
+    for (let index = 0; index < count; index++) if (ids[index] === id) return index
+    return -1
+  }
+
+  /** Value of the first field with a known id as it came, dropped or not; null = none. */
+  valueOfId(id: number): string | null {
+    const index = this.indexOfId(id)
+    return index < 0 ? null : this.valueAt(index)
+  }
+
+  isNamed(index: number, nameLower: string): boolean {
+    const base = index << 2
+    const start = this.offsets[base] as number
+    return (this.offsets[base + 1] as number) - start === nameLower.length && equalsLowerAt(this.text, start, nameLower)
+  }
+
+  /** Drops every field of that name. @param nameLower lower-cased. @returns whether there was one. */
+  dropNamed(nameLower: string): boolean {
+    let found = false
+    for (let index = 0; index < this.count; index++) {
+      if (this.isNamed(index, nameLower)) {
+        this.dropped[index] = 1
+        found = true
+      }
+    }
+    if (this.appended !== "" && this.#appendedValue(nameLower) !== null) {
+      this.appended = withoutLines(this.appended, nameLower)
+      found = true
+    }
+    return found
+  }
+
+  append(name: string, value: string): void {
+    this.appended += `${name}: ${value}\r\n`
+  }
+
+  /** Kept and appended values of a field joined with `,` (semantics sheet 2.4); null = absent. @param nameLower lower-cased. */
+  joinedValue(nameLower: string): string | null {
+    let joined: string | null = null
+    for (let index = 0; index < this.count; index++) {
+      if (this.dropped[index] === 0 && this.isNamed(index, nameLower)) {
+        joined = joined === null ? this.valueAt(index) : `${joined},${this.valueAt(index)}`
+      }
+    }
+    if (this.appended !== "") {
+      const more = this.#appendedValue(nameLower)
+      if (more !== null) joined = joined === null ? more : `${joined},${more}`
+    }
+    return joined
+  }
+
+  #appendedValue(nameLower: string): string | null {
+    let joined: string | null = null
+    for (const line of this.appended.split("\r\n")) {
+      const value = lineValue(line, nameLower)
+      if (value !== null) joined = joined === null ? value : `${joined},${value}`
+    }
+    return joined
+  }
+
+  /** The kept lines in order, then the appended ones. Every line ends in CRLF; no empty line after. */
+  lines(): string {
+    const { offsets, dropped, count, text } = this
+    let out = ""
+    let runStart = -1
+    for (let index = 0; index < count; index++) {
+      if (dropped[index] === 0) {
+        if (runStart < 0) runStart = offsets[index << 2] as number
+      } else if (runStart >= 0) {
+        out += text.slice(runStart, offsets[index << 2])
+        runStart = -1
+      }
+    }
+    if (runStart >= 0) out += text.slice(runStart, this.blockEnd)
+    return out + this.appended
+  }
+}
+
+function lineValue(line: string, nameLower: string): string | null {
+  const length = nameLower.length
+  return line.charCodeAt(length) === 0x3a && equalsLowerAt(line, 0, nameLower) ? line.slice(length + 2) : null
+}
+
+function withoutLines(lines: string, nameLower: string): string {
+  let kept = ""
+  for (const line of lines.split("\r\n")) if (line !== "" && lineValue(line, nameLower) === null) kept += `${line}\r\n`
+  return kept
+}
+
+/** Drops the fields of the set, and the ones that `Connection` names (RFC 9110 section 7.6.1). */
+export function dropFields(fields: FieldTable, isDropped: Uint8Array): void {
+  const { ids, dropped, count } = fields
+  for (let index = 0; index < count; index++) {
+    const id = ids[index] as number
+    if (id !== 0 && isDropped[id] !== 0) {
+      dropped[index] = 1
+      if (id === FieldId.connection) dropNominated(fields, fields.valueAt(index))
+    }
+  }
+}
+
+function dropNominated(fields: FieldTable, options: string): void {
+  // The three common values name no other field.
+  if (options === "keep-alive" || options === "close" || options === "Upgrade") return
+  for (const option of options.split(",")) {
+    const name = option.trim().toLowerCase()
+    if (name !== "" && name !== "close" && name !== "keep-alive") fields.dropNamed(name)
+  }
+}

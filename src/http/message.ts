@@ -1,0 +1,83 @@
+/**
+ * The message model that codecs produce and consume; the exchange, routing and logs see nothing else of a protocol.
+ * One object per connection (HTTP/1.1) or stream (HTTP/2), reused for the next message: nothing may keep it past the
+ * end of its exchange.
+ */
+import type { MatchInput } from "../route/path-table.ts"
+import { FieldId } from "./field-names.ts"
+import { FieldTable } from "./field-table.ts"
+
+/** How much body follows. */
+export const BODY_NONE = -1
+export const BODY_UNKNOWN_LENGTH = -2
+
+export class RequestHead implements MatchInput {
+  readonly fields = new FieldTable()
+  /** As sent; methods are case-sensitive (RFC 9110 section 9.1). */
+  method = ""
+  /** Normalised path with query: what routing sees, and what goes upstream unless rewritten. */
+  path = ""
+  /** Length of `path` without its query. */
+  pathLength = 0
+  /** Host as sent, port included. */
+  authority = ""
+  scheme = "http"
+  /** `HTTP/1.1` or `HTTP/2`. */
+  protocol = "HTTP/1.1"
+  /** ≥ 0 bytes, BODY_NONE, or BODY_UNKNOWN_LENGTH. */
+  bodyLength: number = BODY_NONE
+  /** Protocol the client wants to switch to, lower-cased; "" = none. */
+  upgrade = ""
+  /** The client said `TE: trailers`: it takes a trailer section. */
+  acceptsTrailers = false
+  /** The client said `Expect: 100-continue`: it may hold its body back until it is asked for. */
+  expectsContinue = false
+  /** The connection ends after this exchange, because the client said so. */
+  wantsClose = false
+  /** Head bytes as they came, for metrics. */
+  headBytes = 0
+
+  reset(text: string): void {
+    this.fields.reset(text)
+    this.method = ""
+    this.path = ""
+    this.pathLength = 0
+    this.authority = ""
+    this.scheme = "http"
+    this.bodyLength = BODY_NONE
+    this.upgrade = ""
+    this.acceptsTrailers = false
+    this.expectsContinue = false
+    this.wantsClose = false
+    this.headBytes = 0
+  }
+
+  fieldValue(name: string): string | null {
+    return this.fields.joinedValue(name)
+  }
+
+  /** semantics sheet 5.3: `application/grpc` or `application/grpc+…`; grpc-web is not gRPC here. */
+  isGrpc(): boolean {
+    const index = this.fields.indexOfId(FieldId.contentType)
+    if (index < 0) return false
+    const value = this.fields.valueAt(index)
+    return value.startsWith("application/grpc") && (value.length === 16 || value.charCodeAt(16) === 0x2b)
+  }
+}
+
+export class ResponseHead {
+  readonly fields = new FieldTable()
+  status = 0
+  reason = ""
+  /** ≥ 0 bytes, BODY_NONE (HEAD, 204, 304, 1xx), or BODY_UNKNOWN_LENGTH (chunked, or until close). */
+  bodyLength: number = BODY_NONE
+  headBytes = 0
+
+  reset(text: string): void {
+    this.fields.reset(text)
+    this.status = 0
+    this.reason = ""
+    this.bodyLength = BODY_NONE
+    this.headBytes = 0
+  }
+}

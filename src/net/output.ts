@@ -1,0 +1,151 @@
+/**
+ * What goes out of one socket: corked, partial writes kept, back pressure told.
+ *
+ * All small writes of one event-loop callback are gathered in one scratch buffer and leave in one system call ("cork").
+ * The scratch belongs to one Output at a time; whoever writes next sends the other's bytes first. Bytes that the socket
+ * does not take wait in the Output, in order, until it drains; whoever produces them is told to stop.
+ */
+import type { TcpSocket } from "./socket.ts"
+
+/** Holds a head of the largest size and what is usually beside it. */
+const SCRATCH_BYTES = 128 * 1024
+/** From here on copying costs more than a system call of its own. */
+const DIRECT_WRITE_BYTES_MIN = 16 * 1024
+
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+let scratchUsed = 0
+let corked: Output | null = null
+
+/** Sends what is in the scratch. Called at the end of every socket event and timer. */
+export function flushCorked(): void {
+  if (corked !== null) {
+    const output = corked
+    const used = scratchUsed
+    corked = null
+    scratchUsed = 0
+    output.sendNow(scratch, 0, used)
+  }
+}
+
+export class Output {
+  #socket: TcpSocket | null = null
+  /** Bytes that wait for the socket, oldest first. */
+  #waiting: Buffer[] = []
+  /** Offset into the first waiting buffer. */
+  #waitingOffset = 0
+  #waitingBytes = 0
+  #endWhenEmpty = false
+  /** Bytes handed to the socket or waiting, over its life. */
+  bytesTotal = 0
+
+  attach(socket: TcpSocket): void {
+    this.#socket = socket
+  }
+
+  /** The socket is gone: nothing more is sent or kept. */
+  detach(): void {
+    if (corked === this) {
+      corked = null
+      scratchUsed = 0
+    }
+    this.#socket = null
+    this.#waiting = []
+    this.#waitingBytes = 0
+  }
+
+  /** Whether the socket refuses bytes: producers must stop until `onDrain` has returned true. */
+  get isBackedUp(): boolean {
+    return this.#waitingBytes > 0
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  /** Appends latin1 text: one byte per character. */
+  writeText(text: string): void {
+    const length = text.length
+    this.bytesTotal += length
+    if (length > SCRATCH_BYTES) {
+      this.#claim(0)
+      flushCorked()
+      this.sendNow(Buffer.from(text, "latin1"), 0, length)
+      return
+    }
+    this.#claim(length)
+    scratch.latin1Write(text, scratchUsed, length)
+    scratchUsed += length
+  }
+
+  /** Appends bytes; they are copied or sent before this returns. */
+  writeBytes(bytes: Buffer, start: number, end: number): void {
+    const length = end - start
+    this.bytesTotal += length
+    if (length >= DIRECT_WRITE_BYTES_MIN) {
+      this.#claim(0)
+      flushCorked()
+      this.sendNow(bytes, start, end)
+      return
+    }
+    this.#claim(length)
+    bytes.copy(scratch, scratchUsed, start, end)
+    scratchUsed += length
+  }
+
+  /** Makes the scratch this Output's, with room for `length` bytes. */
+  #claim(length: number): void {
+    if (corked !== this || scratchUsed + length > SCRATCH_BYTES) flushCorked()
+    corked = this
+  }
+
+  /** Writes past the cork; keeps (a copy of) what the socket does not take. */
+  sendNow(bytes: Buffer, start: number, end: number): void {
+    const socket = this.#socket
+    if (socket === null) return
+    let offset = start
+    if (this.#waitingBytes === 0) {
+      const written = socket.write(bytes, start, end - start)
+      // -1: closed; `onClose` follows and ends whoever writes.
+      if (written < 0) return
+      offset += written
+    }
+    if (offset < end) {
+      this.#waiting.push(Buffer.from(bytes.subarray(offset, end)))
+      this.#waitingBytes += end - offset
+    }
+  }
+
+  /** The socket drained. @returns whether nothing waits any more, so that producers may go on. */
+  onDrain(): boolean {
+    const socket = this.#socket
+    if (socket === null) return false
+    while (this.#waitingBytes > 0) {
+      const first = this.#waiting[0]
+      if (first === undefined) break
+      const length = first.length - this.#waitingOffset
+      const written = socket.write(first, this.#waitingOffset, length)
+      if (written < 0) return false
+      this.#waitingBytes -= written
+      if (written < length) {
+        this.#waitingOffset += written
+        return false
+      }
+      this.#waiting.shift()
+      this.#waitingOffset = 0
+    }
+    if (this.#endWhenEmpty) this.#shutdown()
+    return true
+  }
+
+  /** Sends FIN once everything written so far is out. The reading side stays open. */
+  endAfterFlush(): void {
+    if (corked === this) flushCorked()
+    if (this.#waitingBytes > 0) this.#endWhenEmpty = true
+    else this.#shutdown()
+  }
+
+  #shutdown(): void {
+    this.#endWhenEmpty = false
+    this.#socket?.shutdown()
+  }
+}

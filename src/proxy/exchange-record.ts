@@ -1,0 +1,87 @@
+/** An exchange as the access log (and `%OPERATORS%` in header values) sees it. Made only when somebody looks. */
+import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
+import type { HttpExchange } from "./http-exchange.ts"
+
+export class ExchangeRecord implements AccessLogRecord {
+  readonly #exchange: HttpExchange
+
+  constructor(exchange: HttpExchange) {
+    this.#exchange = exchange
+  }
+
+  get startUnixMs(): number {
+    return performance.timeOrigin + this.#exchange.startedAtMs
+  }
+  get method(): string {
+    return this.#exchange.stream.request.method
+  }
+  get originalPath(): string {
+    return this.#exchange.originalPath
+  }
+  get path(): string {
+    return this.#exchange.stream.request.path
+  }
+  get authority(): string {
+    return this.#exchange.stream.request.authority
+  }
+  get scheme(): string {
+    return this.#exchange.stream.request.scheme
+  }
+  get protocol(): string {
+    return this.#exchange.stream.request.protocol
+  }
+  get responseCode(): number {
+    return this.#exchange.responseStatus
+  }
+  get responseFlags(): string {
+    return this.#exchange.responseFlags
+  }
+  get responseCodeDetails(): string {
+    return this.#exchange.responseDetails
+  }
+  get connectionTerminationDetails(): string {
+    return ""
+  }
+  get upstreamTransportFailureReason(): string {
+    return this.#exchange.transportFailureReason
+  }
+  get bytesReceived(): number {
+    return this.#exchange.requestBodyBytes
+  }
+  get bytesSent(): number {
+    return this.#exchange.responseBodyBytes
+  }
+  get durationMs(): number {
+    return performance.now() - this.#exchange.startedAtMs
+  }
+  get routeName(): string {
+    return this.#exchange.route?.name ?? ""
+  }
+  get upstreamHost(): string {
+    return this.#exchange.upstreamHost
+  }
+  get upstreamCluster(): string {
+    return this.#exchange.clusterName
+  }
+  get upstreamLocalAddress(): string {
+    return this.#exchange.upstreamLocalAddress
+  }
+  get downstreamLocalAddress(): string {
+    return this.#exchange.stream.peer.localAddress
+  }
+  get downstreamRemoteAddress(): string {
+    return this.#exchange.stream.peer.remoteAddress
+  }
+  get downstreamDirectRemoteAddress(): string {
+    return this.#exchange.stream.peer.remoteAddress
+  }
+  get requestedServerName(): string {
+    return this.#exchange.stream.peer.serverName
+  }
+  requestHeader(name: string): string | null {
+    return this.#exchange.stream.request.fields.joinedValue(name)
+  }
+  responseHeader(name: string): string | null {
+    return this.#exchange.responseHead?.fields.joinedValue(name) ?? null
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * The data path as one thing: listeners, clusters, clock. `apply` makes a snapshot the one in force; everything else
+ * happens in socket events.
+ */
+import type { Listener, Snapshot } from "../compile/snapshot.ts"
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../http/limits.ts"
+import { ownerHandlers } from "../net/socket.ts"
+import { TimerWheel } from "../net/timer-wheel.ts"
+import type { AccessLogSink } from "../telemetry/access-log-record.ts"
+import type { Counters } from "../telemetry/counters.ts"
+import type { Log } from "../telemetry/log.ts"
+import type { Cluster } from "../upstream/cluster.ts"
+import { ClusterManager } from "../upstream/cluster-manager.ts"
+import { resolveBySystem } from "../upstream/dns.ts"
+import { H1Pool } from "../upstream/h1-pool.ts"
+import { systemScheduler } from "../upstream/scheduler.ts"
+import { GatewayClock } from "./gateway-clock.ts"
+import type { Routing } from "./http-exchange.ts"
+import { HttpListener, type ListenerEnvironment } from "./http-listener.ts"
+
+export interface GatewayOptions {
+  /** For listeners whose Gateway does not say `bind`. */
+  readonly bindAddresses: readonly string[]
+  readonly accessLog: AccessLogSink | null
+  readonly log: Log
+  readonly counters: Counters
+  readonly limits?: HttpLimits
+}
+
+export interface BoundListener {
+  readonly name: string
+  readonly address: string
+  readonly port: number
+}
+
+/** New clusters may wait this long for their first DNS answers before the snapshot is served without them. */
+const WARM_MS = 2_000
+const POOL_SWEEP_MS = 5_000
+const DRAIN_POLL_MS = 20
+
+export class Gateway {
+  readonly #options: GatewayOptions
+  readonly #clock = new GatewayClock()
+  readonly #wheel = new TimerWheel(() => performance.now())
+  readonly #environment: ListenerEnvironment
+  readonly #clusters: ClusterManager<H1Pool>
+  /** By what is bound: a listener that stays bound stays the same object. */
+  #listeners: ReadonlyMap<string, HttpListener> = new Map()
+  /** No longer in the snapshot, with connections that still finish. */
+  readonly #leaving = new Set<HttpListener>()
+  #poolsSweptAtMs = 0
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    const { log, counters } = options
+    const limits = options.limits ?? DEFAULT_HTTP_LIMITS
+    const handlers = ownerHandlers((error) => {
+      counters.invariantErrors++
+      log.error("internal error, the connection is closed", {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+    })
+    const clock = this.#clock
+    const wheel = this.#wheel
+    this.#environment = { limits, counters, accessLog: options.accessLog, wheel, clock, handlers }
+    const pools = {
+      limits,
+      wheel,
+      handlers,
+      get coarseNowMs() {
+        return clock.coarseNowMs
+      },
+    }
+    this.#clusters = new ClusterManager<H1Pool>({
+      createPool: (endpoint, spec) => new H1Pool(endpoint, spec, pools),
+      resolve: resolveBySystem,
+      scheduler: systemScheduler,
+      random: Math.random,
+    })
+  }
+
+  /** Binds new listeners, lets vanished ones finish, swaps the routing. @returns the failures to bind, as text. */
+  async apply(snapshot: Snapshot): Promise<readonly string[]> {
+    this.#clock.start((nowMs) => this.#tick(nowMs))
+    const clusters = this.#clusters.adopt(snapshot)
+    await this.#clusters.warm(WARM_MS)
+
+    const failures: string[] = []
+    const next = new Map<string, HttpListener>()
+    const unbound: [string, Listener, Routing][] = []
+    for (const listener of snapshot.listeners) {
+      const key = `${listener.name} ${listener.bindAddress ?? ""} ${listener.boundPort}`
+      const routing = routingOf(listener, clusters)
+      if (routing === null) continue
+      const known = this.#listeners.get(key)
+      if (known === undefined) {
+        unbound.push([key, listener, routing])
+      } else {
+        known.routing = routing
+        next.set(key, known)
+      }
+    }
+    // Before binding: a port may pass from one listener to another.
+    for (const [key, listener] of this.#listeners) if (!next.has(key)) this.#leave(listener)
+    for (const [key, listener, routing] of unbound) {
+      const created = new HttpListener(listener, routing, this.#environment)
+      const addresses = listener.bindAddress === null ? this.#options.bindAddresses : [listener.bindAddress]
+      const failure = created.bind(addresses, listener.boundPort)
+      if (failure === "") next.set(key, created)
+      else failures.push(failure)
+    }
+    this.#listeners = next
+    return failures
+  }
+
+  #leave(listener: HttpListener): void {
+    listener.drain()
+    this.#leaving.add(listener)
+  }
+
+  get boundListeners(): readonly BoundListener[] {
+    return [...this.#listeners.values()].flatMap(({ name, sockets }) =>
+      sockets.map(({ address, port }) => ({ name, address, port })),
+    )
+  }
+
+  get clusters(): readonly Cluster<H1Pool>[] {
+    return this.#clusters.clusters()
+  }
+
+  /** Stops accepting, ends connections after their exchanges, cuts what is left after `drainMs`. */
+  async drain(drainMs: number): Promise<void> {
+    const deadlineMs = performance.now() + drainMs
+    for (const listener of this.#listeners.values()) this.#leave(listener)
+    this.#listeners = new Map()
+    const all = [...this.#leaving]
+    while (performance.now() < deadlineMs && !all.every((listener) => listener.isIdle)) await Bun.sleep(DRAIN_POLL_MS)
+    for (const listener of all) listener.terminate()
+    this.#clusters.stop()
+    this.#clock.stop()
+    this.#wheel.stop()
+  }
+
+  #tick(nowMs: number): void {
+    for (const listener of this.#listeners.values()) listener.checkTimeouts(nowMs)
+    for (const listener of this.#leaving) {
+      listener.checkTimeouts(nowMs)
+      if (listener.isEmpty) this.#leaving.delete(listener)
+    }
+    if (nowMs - this.#poolsSweptAtMs < POOL_SWEEP_MS) return
+    this.#poolsSweptAtMs = nowMs
+    for (const cluster of this.#clusters.clusters()) {
+      for (const endpoint of cluster.endpoints) endpoint.pool.closeExpired(nowMs)
+    }
+  }
+}
+
+function routingOf(listener: Listener, clusters: readonly Cluster<H1Pool>[]): Routing | null {
+  const chain = listener.filterChains[0]
+  return chain?.kind === "http" && chain.tls === null ? { routes: chain.routes, clusters } : null
+}

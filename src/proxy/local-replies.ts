@@ -1,0 +1,134 @@
+/**
+ * Responses the gateway makes itself, in Envoy's words (semantics sheet section 5). A gRPC request gets them as a
+ * trailers-only response (5.3).
+ */
+import { BODY_NONE, ResponseHead } from "../http/message.ts"
+import { reasonPhrase } from "../http/status-text.ts"
+import type { UpstreamFailure } from "../http/stream.ts"
+
+/** One answer: status, body and how the access log speaks of it. */
+export interface LocalReply {
+  readonly status: number
+  readonly body: string
+  /** Response flags, comma-joined; "" = none. */
+  readonly flags: string
+  /** `%RESPONSE_CODE_DETAILS%` */
+  readonly details: string
+}
+
+export const ROUTE_NOT_FOUND: LocalReply = { status: 404, body: "", flags: "NR", details: "route_not_found" }
+export const CLUSTER_NOT_FOUND: LocalReply = { status: 503, body: "", flags: "NC", details: "cluster_not_found" }
+export const NO_HEALTHY_UPSTREAM: LocalReply = {
+  status: 503,
+  body: "no healthy upstream",
+  flags: "UH",
+  details: "no_healthy_upstream",
+}
+export const UPSTREAM_TIMEOUT: LocalReply = {
+  status: 504,
+  body: "upstream request timeout",
+  flags: "UT",
+  details: "upstream_response_timeout",
+}
+export const UPGRADE_FAILED: LocalReply = { status: 403, body: "", flags: "", details: "upgrade_failed" }
+export const REWRITE_FAILED: LocalReply = {
+  status: 400,
+  body: "",
+  flags: "",
+  details: "invalid_path_after_rewrite",
+}
+
+interface ResetReason {
+  readonly text: string
+  readonly status: number
+  readonly flag: string
+}
+
+const RESET_REASONS: Readonly<Record<UpstreamFailure["kind"], ResetReason>> = Object.freeze({
+  "connect-failure": { text: "remote connection failure", status: 503, flag: "UF" },
+  "connect-timeout": { text: "connection timeout", status: 503, flag: "UF" },
+  "connection-termination": { text: "connection termination", status: 503, flag: "UC" },
+  "protocol-error": { text: "protocol error", status: 502, flag: "UPE" },
+  overflow: { text: "overflow", status: 503, flag: "UO" },
+})
+
+/** @param hasRetried whether this was not the first try; then the text says so and the flag URX is set */
+export function upstreamFailureReply(failure: UpstreamFailure, hasRetried: boolean): LocalReply {
+  const reason = RESET_REASONS[failure.kind]
+  const retried = hasRetried ? "retried and the latest " : ""
+  const transport = failure.transportReason === "" ? "" : `, transport failure reason: ${failure.transportReason}`
+  const detail = failure.transportReason === "" ? "" : `|${failure.transportReason}`
+  return {
+    status: reason.status,
+    body: `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${reason.text}${transport}`,
+    flags: hasRetried ? `${reason.flag},URX` : reason.flag,
+    details: `upstream_reset_before_response_started{${reason.text}${detail}}`.replaceAll(" ", "_"),
+  }
+}
+
+/** The flag that speaks of a failure after the response head was sent. */
+export function failureFlag(failure: UpstreamFailure): string {
+  return RESET_REASONS[failure.kind].flag
+}
+
+export function failureText(failure: UpstreamFailure): string {
+  return RESET_REASONS[failure.kind].text.replaceAll(" ", "_")
+}
+
+/** HTTP status to gRPC status (semantics sheet 5.3; Envoy source/common/grpc/status.cc). */
+function grpcStatusOf(httpStatus: number): number {
+  switch (httpStatus) {
+    case 400:
+      return 13
+    case 401:
+      return 16
+    case 403:
+      return 7
+    case 404:
+      return 12
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return 14
+    default:
+      return 2
+  }
+}
+
+/** The head of a response with this body; `content-type` only where there is a body. */
+export function localReplyHead(status: number, body: Uint8Array, contentType: string): ResponseHead {
+  const head = new ResponseHead()
+  head.status = status
+  head.reason = reasonPhrase(status)
+  head.bodyLength = body.length
+  if (body.length > 0) head.fields.append("content-type", contentType)
+  if (status === 204 || status === 304) head.bodyLength = BODY_NONE
+  else head.fields.append("content-length", String(body.length))
+  return head
+}
+
+/** The trailers-only form for a gRPC request. @param body becomes `grpc-message`, percent-encoded */
+export function grpcReplyHead(httpStatus: number, body: string): ResponseHead {
+  const head = new ResponseHead()
+  head.status = 200
+  head.reason = "OK"
+  head.bodyLength = 0
+  head.fields.append("content-type", "application/grpc")
+  head.fields.append("grpc-status", String(grpcStatusOf(httpStatus)))
+  if (body !== "") head.fields.append("grpc-message", encodeGrpcMessage(body))
+  head.fields.append("content-length", "0")
+  return head
+}
+
+/** gRPC over HTTP/2 "Responses": bytes outside 0x20-0x7d, and the percent sign, as %XX. */
+function encodeGrpcMessage(text: string): string {
+  let encoded = ""
+  for (const byte of Buffer.from(text, "latin1")) {
+    encoded +=
+      byte < 0x20 || byte > 0x7d || byte === 0x25
+        ? `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
+        : String.fromCharCode(byte)
+  }
+  return encoded
+}

@@ -1,0 +1,29 @@
+/**
+ * What the gateway does to every request's fields before routing (semantics sheet 4.1), at Istio's default of no trusted
+ * proxies: nothing a client says about itself is believed.
+ */
+
+import { FieldId, IS_DROPPED_FROM_REQUESTS } from "../http/field-names.ts"
+import { dropFields } from "../http/field-table.ts"
+import type { RequestHead } from "../http/message.ts"
+import { randomUuid } from "./random-uuid.ts"
+
+/** @param remoteIp of the TCP peer. Returns nothing; edits `request.fields`. */
+export function sanitizeRequestFields(request: RequestHead, remoteIp: string): void {
+  const { fields } = request
+  dropFields(fields, IS_DROPPED_FROM_REQUESTS)
+  fields.appended += `x-forwarded-for: ${forwardedFor(request, remoteIp)}\r\nx-forwarded-proto: ${request.scheme}\r\nx-envoy-external-address: ${remoteIp}\r\nx-request-id: ${randomUuid()}\r\n`
+}
+
+/** The client's own values stay in front, unvalidated; joined with `,` and no space, as Envoy does. */
+function forwardedFor(request: RequestHead, remoteIp: string): string {
+  const { fields } = request
+  let joined = ""
+  for (let index = 0; index < fields.count; index++) {
+    if (fields.idAt(index) !== FieldId.xForwardedFor) continue
+    const value = fields.valueAt(index)
+    fields.drop(index)
+    if (value !== "") joined += `${value},`
+  }
+  return joined + remoteIp
+}
