@@ -5,9 +5,9 @@ import { loadConfiguration } from "../../src/config/load-configuration.ts"
 import { readPeakResidentBytes } from "../process-usage.ts"
 
 const startedAtMs = performance.now()
-const loaded = await loadConfiguration({ files: [process.argv[2] ?? ""], stdin: () => Promise.resolve("") })
+const loaded = await loadConfiguration([process.argv[2] ?? ""])
 const loadedAtMs = performance.now()
-const compiled = compile(loaded.value, { portMap: new Map(), dnsFallback: true, demoServices: [], selector: null })
+const compiled = compile(loaded.resources, { portMap: new Map(), dnsFallback: true, demoServices: [], selector: null })
 const compiledAtMs = performance.now()
 
 const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
