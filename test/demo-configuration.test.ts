@@ -28,8 +28,19 @@ test("routes.yaml is without an error or a warning, and every destination is a d
     expect(discovery.kind).toBe("static")
     expect(discovery.endpoints.map(({ address, port }) => `${address}:${port}`)).toEqual([addressesOf.get(host) ?? ""])
   }
-  expect(compiled.value.clusters.map(({ name }) => name).sort()).toEqual([
-    "outbound|80||catalog",
-    "outbound|80||webapp",
+  const chains = compiled.value.listeners.flatMap(({ filterChains }) => filterChains)
+  const virtualHosts = chains.flatMap((chain) => (chain.kind === "http" ? chain.routes.virtualHosts : []))
+  expect(virtualHosts.map(({ domains }) => domains)).toEqual([
+    ["*"],
+    ["shop.example.com"],
+    ["webapp.example.com", "*.webapp.example.com"],
+  ])
+  const destinations = virtualHosts
+    .flatMap(({ routes }) => routes)
+    .flatMap(({ action }) => (action.kind === "forward" ? action.destinations.entries : []))
+  expect(destinations.map(({ clusterIndex }) => compiled.value.clusters[clusterIndex]?.host)).toEqual([
+    ...["catalog", "webapp", "webapp", "webapp", "webapp", "webapp"],
+    "catalog",
+    "webapp",
   ])
 })
