@@ -47,9 +47,9 @@ const pages: readonly Page[] = [
 export function createAdminPages(gateway: RunningGateway): Hono {
   const app = new Hono()
   app.use(async (context, next) => {
-    await next()
     context.header("cache-control", "no-cache, max-age=0")
     context.header("x-content-type-options", "nosniff")
+    await next()
   })
   for (const page of pages) {
     app.on(page.method, page.path, (context) => page.answer(context, gateway))

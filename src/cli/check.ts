@@ -1,6 +1,5 @@
 /** `portcullis check`: everything `run` does before it listens, and nothing else. */
-import type { Diagnostic } from "../config/diagnostics.ts"
-import { renderDiagnostics } from "../config/render-diagnostics.ts"
+import { renderDiagnostics, summarizeDiagnostics } from "../config/render-diagnostics.ts"
 import { ConfigurationLoader } from "./load-snapshot.ts"
 import type { CheckOptions } from "./options.ts"
 import type { Terminal } from "./terminal.ts"
@@ -11,19 +10,8 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
   await demo?.stop()
   const useColor = options.output === "text" && terminal.useColor
   await terminal.out(renderDiagnostics(loaded.diagnostics, loaded.files, { format: options.output, color: useColor }))
-  await terminal.err(`portcullis check: ${summarize(loaded.diagnostics)}\n`)
+  await terminal.err(`portcullis check: ${summarizeDiagnostics(loaded.diagnostics)}\n`)
   return loaded.snapshot === null ? 1 : 0
-}
-
-/** `2 errors, 1 warning` */
-export function summarize(diagnostics: readonly Diagnostic[]): string {
-  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error").length
-  const warnings = diagnostics.length - errors
-  return `${counted(errors, "error")}, ${counted(warnings, "warning")}`
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`
 }
 
 /** Their real addresses are part of what is compiled. */

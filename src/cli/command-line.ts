@@ -156,11 +156,13 @@ function configureStreams(program: Command, streams: Streams): void {
   }
 }
 
-/** Commander's message in our form, with where to read on. */
+/** Commander's message in our form: what is wrong on the first line, what to do about it on the second. */
 function rewordError(text: string, command: Command): string {
-  const message = text.trim().replace(/^error: /, "portcullis: ")
+  const [message = "", suggestion = ""] = text.trim().split("\n")
   const name = command.parent === null ? "portcullis" : `portcullis ${command.name()}`
-  const hint =
-    message.includes("too many arguments") && command.parent !== null ? "files are given with -f; see" : "see"
-  return `${message}\n  hint: ${hint} ${name} --help\n`
+  const guess = /^\(Did you mean (.+)\?\)$/.exec(suggestion)?.[1]
+  let hint = `see ${name} --help`
+  if (guess !== undefined) hint = `did you mean ${guess}? ${hint}`
+  else if (message.includes("too many arguments") && command.parent !== null) hint = `files are given with -f; ${hint}`
+  return `${message.replace(/^error:/, "portcullis:")}\n  hint: ${hint}\n`
 }

@@ -6,53 +6,58 @@ import type { BoundListener } from "../admin/running-gateway.ts"
 import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
 
 const hintsMax = 3
+const actionKinds = ["forward", "redirect", "direct-response"] as const
 
-/** At most three commands, each of a different kind of answer or host as long as there are any. */
+interface Candidate {
+  readonly command: string
+  readonly targetLength: number
+}
+
+/** At most three commands: forwarded requests first, each on another host, then other kinds of answers. */
 export function demoHints(snapshot: Snapshot, bound: readonly BoundListener[]): readonly string[] {
-  const byKind = new Map<string, string[]>()
+  const lists: { readonly rank: number; readonly candidates: Candidate[] }[] = []
   for (const listener of snapshot.listeners) {
     const port = bound.find((candidate) => candidate.name === listener.name)?.port
     const [chain] = listener.filterChains
     if (port === undefined || chain === undefined || chain.kind !== "http" || chain.tls !== null) continue
     for (const host of chain.routes.virtualHosts) {
-      for (const route of host.routes) {
-        const command = curlCommand(host, route, port)
-        if (command === null) continue
-        const kind = `${host.name} ${route.action.kind}`
-        const commands = byKind.get(kind)
-        if (commands === undefined) byKind.set(kind, [command])
-        else if (!commands.includes(command)) commands.push(command)
+      for (const [kindRank, kind] of actionKinds.entries()) {
+        const candidates = host.routes
+          .filter((route) => route.action.kind === kind)
+          .flatMap((route) => curlCommand(host, route, port) ?? [])
+        const rank = kindRank * 2 + (isLocal(host) ? 0 : 1)
+        lists.push({ rank, candidates: candidates.sort((a, b) => a.targetLength - b.targetLength) })
       }
     }
   }
-  return takeInTurn([...byKind.values()].sort(localhostFirst))
+  return takeInTurn(lists.sort((a, b) => a.rank - b.rank).map((list) => list.candidates))
 }
 
 /** null = a line cannot say it: a regex, or conditions beyond the path. */
-function curlCommand(host: VirtualHost, route: Route, port: number): string | null {
+function curlCommand(host: VirtualHost, route: Route, port: number): Candidate | null {
   const { path, predicates } = route.match
   if (path.kind === "regex" || predicates.length > 0 || host.requireTls) return null
   const target = path.kind === "any" ? "/" : path.value
   if (!/^\/[\w./~-]*$/.test(target)) return null
-  const isLocal = host.domains.some((domain) => domain === "*" || domain === "localhost")
+  const url = `http://localhost:${port}${target}`
+  if (isLocal(host)) return { command: `curl -i ${url}`, targetLength: target.length }
   const domain = host.domains.find((candidate) => /^[\w.-]+$/.test(candidate))
-  if (isLocal) return `curl -i http://localhost:${port}${target}`
-  return domain === undefined ? null : `curl -i -H 'Host: ${domain}' http://localhost:${port}${target}`
+  return domain === undefined ? null : { command: `curl -i -H 'Host: ${domain}' ${url}`, targetLength: target.length }
+}
+
+function isLocal(host: VirtualHost): boolean {
+  return host.domains.some((domain) => domain === "*" || domain === "localhost")
 }
 
 /** The first of each list, then the second of each, and so on. */
-function takeInTurn(lists: readonly (readonly string[])[]): readonly string[] {
+function takeInTurn(lists: readonly (readonly Candidate[])[]): readonly string[] {
   const taken = new Set<string>()
-  const longest = Math.max(0, ...lists.map((list) => list.length))
-  for (let turn = 0; turn < longest; turn++) {
+  const longest = lists.reduce((length, list) => Math.max(length, list.length), 0)
+  for (let turn = 0; turn < longest && taken.size < hintsMax; turn++) {
     for (const list of lists) {
-      const command = list[turn]
-      if (command !== undefined && taken.size < hintsMax) taken.add(command)
+      const candidate = list[turn]
+      if (candidate !== undefined && taken.size < hintsMax) taken.add(candidate.command)
     }
   }
   return [...taken]
-}
-
-function localhostFirst([a = ""]: readonly string[], [b = ""]: readonly string[]): number {
-  return Number(a.includes("Host:")) - Number(b.includes("Host:"))
 }

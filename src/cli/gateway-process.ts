@@ -12,10 +12,9 @@ import type {
   ServerState,
 } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
-import { renderDiagnostics } from "../config/render-diagnostics.ts"
+import { renderDiagnostics, summarizeDiagnostics } from "../config/render-diagnostics.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
-import { summarize } from "./check.ts"
 import type { LoadedConfiguration } from "./load-snapshot.ts"
 import { portcullisVersion } from "./version.ts"
 
@@ -33,7 +32,7 @@ export interface GatewayProcessOptions {
   readonly counters: Counters
   readonly log: Log
   /** Diagnostics as text, for people. */
-  readonly print: (text: string) => void
+  readonly print: (text: string) => Promise<void>
   /** Asked to end, by the admin interface. */
   readonly onQuit: () => void
   readonly commandLineOptions: Readonly<Record<string, string>>
@@ -90,14 +89,14 @@ export class GatewayProcess implements RunningGateway {
   /** Loads and serves for the first time. @returns false = it cannot; what is wrong has been printed. */
   async start(): Promise<boolean> {
     const loaded = await this.#options.load()
-    this.#options.print(this.#render(loaded))
+    await this.#options.print(this.#render(loaded))
     if (loaded.snapshot === null) {
-      this.#options.print(`portcullis: not started: ${summarize(loaded.diagnostics)}\n`)
+      await this.#options.print(`portcullis: not started: ${summarizeDiagnostics(loaded.diagnostics)}\n`)
       return false
     }
     const failures = await this.#serve(loaded.snapshot)
     if (failures.length > 0) {
-      this.#options.print(failures.map((failure) => `portcullis: ${failure}\n`).join(""))
+      await this.#options.print(failures.map((failure) => `portcullis: ${failure}\n`).join(""))
       return false
     }
     if (this.#state === "INITIALIZING") this.#state = "LIVE"
@@ -148,9 +147,11 @@ export class GatewayProcess implements RunningGateway {
     }
     const loaded = await this.#options.load()
     const diagnostics = this.#render(loaded)
-    this.#options.print(diagnostics)
+    await this.#options.print(diagnostics)
     if (loaded.snapshot === null) {
-      this.log.error(`configuration not reloaded, the old one keeps serving: ${summarize(loaded.diagnostics)}`)
+      this.log.error(
+        `configuration not reloaded, the old one keeps serving: ${summarizeDiagnostics(loaded.diagnostics)}`,
+      )
       return this.#finishReload(false, diagnostics)
     }
     const failures = await this.#serve(loaded.snapshot)

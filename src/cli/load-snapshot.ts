@@ -20,7 +20,7 @@ export class ConfigurationLoader {
   readonly #files: readonly string[]
   readonly #compileOptions: CompileOptions
   /** stdin ends only once: a reload reads again what came the first time. */
-  #stdin: Promise<string> | null = null
+  #stdin: Promise<Uint8Array> | null = null
 
   constructor(options: ConfigurationOptions, demoServices: CompileOptions["demoServices"]) {
     this.#files = options.files
@@ -37,15 +37,15 @@ export class ConfigurationLoader {
    * otherwise be missing to each of its VirtualServices, and the one real error be lost among hundreds.
    */
   async load(): Promise<LoadedConfiguration> {
-    const loaded = await loadConfiguration({ files: [...this.#files], stdin: () => this.#readStdin() })
+    const loaded = await loadConfiguration(this.#files, () => this.#readStdin())
     if (hasErrors(loaded.diagnostics)) return { snapshot: null, diagnostics: loaded.diagnostics, files: loaded.files }
-    const compiled = compile(loaded.value, this.#compileOptions)
+    const compiled = compile(loaded.resources, this.#compileOptions)
     const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
     return { snapshot: hasErrors(diagnostics) ? null : compiled.value, diagnostics, files: loaded.files }
   }
 
-  #readStdin(): Promise<string> {
-    this.#stdin ??= Bun.stdin.text()
+  #readStdin(): Promise<Uint8Array> {
+    this.#stdin ??= Bun.stdin.bytes()
     return this.#stdin
   }
 }

@@ -40,7 +40,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
     load: () => loader.load(),
     counters,
     log,
-    print: (text) => void terminal.err(text),
+    print: (text) => terminal.err(text),
     onQuit: () => stop.request("/quitquitquit"),
     commandLineOptions: describeOptions(options),
     useColor: terminal.useColor,

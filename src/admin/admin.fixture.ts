@@ -1,0 +1,159 @@
+/** A running gateway for tests of the admin interface: a small configuration, and a note of what was asked of it. */
+import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
+import { buildHostTable } from "../route/host-table.ts"
+import { buildPathTable } from "../route/path-table.ts"
+import { Counters } from "../telemetry/counters.ts"
+import { createLog } from "../telemetry/log.ts"
+import type { ClusterView, ReloadOutcome, RunningGateway, ServerState } from "./running-gateway.ts"
+
+const location = { file: "routes.yaml", line: 7, column: 5 }
+
+export const sampleClusters: readonly ClusterView[] = [
+  {
+    spec: {
+      index: 0,
+      name: "outbound|80||shop.default.svc.cluster.local",
+      host: "shop.default.svc.cluster.local",
+      port: 80,
+      subset: "",
+      discovery: { kind: "static", endpoints: [] },
+      protocol: "http1",
+      loadBalancer: "least-request",
+      connectTimeoutMs: 10_000,
+      idleTimeoutMs: 60_000,
+      location: null,
+    },
+    endpoints: [
+      {
+        address: "10.0.0.7",
+        port: 8080,
+        hostText: "10.0.0.7:8080",
+        weight: 1,
+        activeRequests: 2,
+        requestsTotal: 30,
+        requestErrors: 4,
+        connectionsTotal: 5,
+        connectFailures: 1,
+        pool: { connectionCount: 3 },
+      },
+    ],
+    stats: {
+      snapshotStats: () => [
+        { name: "membership_healthy", kind: "gauge", value: 1 },
+        { name: "upstream_cx_connect_fail", kind: "counter", value: 1 },
+        { name: "upstream_rq_total", kind: "counter", value: 30 },
+      ],
+    },
+  },
+]
+
+function route(index: number, path: Route["match"]["path"], action: Route["action"]): Route {
+  const virtualService = { namespace: "default", name: "shop" }
+  const match = { path, predicates: [] }
+  return { index, name: "", virtualService, location, match, action, requestEdits: null, responseEdits: null }
+}
+
+export function sampleSnapshot(listenerName = "0.0.0.0_8080"): Snapshot {
+  const routes = [
+    route(
+      0,
+      { kind: "prefix", value: "/api", ignoreCase: false },
+      {
+        kind: "forward",
+        destinations: {
+          entries: [
+            {
+              clusterName: "outbound|80||shop.default.svc.cluster.local",
+              clusterIndex: 0,
+              weight: 1,
+              requestEdits: null,
+              responseEdits: null,
+              hostRewrite: null,
+            },
+          ],
+          totalWeight: 1,
+        },
+        pathRewrite: null,
+        hostRewrite: null,
+        timeoutMs: 0,
+        retry: null,
+        fault: null,
+        mirrors: [],
+        cors: null,
+      },
+    ),
+    route(1, { kind: "any" }, { kind: "direct-response", status: 200, body: new Uint8Array() }),
+  ]
+  const shop: VirtualHost = {
+    name: "shop.example:80",
+    domains: ["shop.example", "www.shop.example", "m.shop.example"],
+    requireTls: false,
+    routes,
+    paths: buildPathTable(routes),
+  }
+  const local: VirtualHost = { ...shop, name: "localhost:80", domains: ["localhost"] }
+  const virtualHosts = [local, shop]
+  const hosts = buildHostTable(virtualHosts.map((host) => ({ domains: host.domains, value: host })))
+  return {
+    listeners: [
+      {
+        name: listenerName,
+        bindAddress: null,
+        declaredPort: 80,
+        boundPort: 8080,
+        filterChains: [
+          {
+            kind: "http",
+            serverNames: [],
+            gateway: { namespace: "default", name: "edge" },
+            location,
+            tls: null,
+            routes: { name: "http.8080", virtualHosts, hosts },
+          },
+        ],
+      },
+    ],
+    clusters: sampleClusters.map((cluster) => cluster.spec),
+    virtualHostCount: virtualHosts.length,
+    routeCount: 4,
+  }
+}
+
+export class FakeGateway implements RunningGateway {
+  readonly version = "1.2.3"
+  readonly startedAtUnixMs = Date.now()
+  state: ServerState = "LIVE"
+  isReady = true
+  readonly commandLineOptions = { file: "routes.yaml" }
+  readonly snapshot = sampleSnapshot()
+  readonly boundListeners = [
+    { name: "0.0.0.0_8080", address: "0.0.0.0", port: 8080 },
+    { name: "::_8080", address: "::", port: 8080 },
+  ]
+  readonly clusters = sampleClusters
+  readonly counters = new Counters()
+  readonly log = createLog({ level: "info", format: "text", write: () => {} })
+  lastReload: ReloadOutcome | null = null
+  reloadOutcome: ReloadOutcome = { atUnixMs: 1_767_323_045_678, ok: true, problems: "" }
+  readonly calls: string[] = []
+  readonly quitCalled = Promise.withResolvers<void>()
+
+  async reload(): Promise<ReloadOutcome> {
+    this.calls.push("reload")
+    this.lastReload = this.reloadOutcome
+    return this.reloadOutcome
+  }
+
+  failHealthcheck(): void {
+    this.calls.push("failHealthcheck")
+  }
+
+  passHealthcheck(): void {
+    this.calls.push("passHealthcheck")
+  }
+
+  quit(): void {
+    this.calls.push("quit")
+    this.quitCalled.resolve()
+  }
+}
