@@ -49,9 +49,12 @@ const products: readonly Product[] = [
   },
 ]
 
-/** Builds the `catalog` application: `GET /products`, `/products/ID`, `/healthz`; anything else is a JSON 404. */
+/** Builds the `catalog` application: `GET /`, `/products`, `/products/ID`, `/healthz`; anything else is a JSON 404. */
 export function createCatalog(): Hono {
   const app = new Hono()
+  app.get("/", (context) =>
+    context.json({ service: "catalog", resources: ["/products", "/products/lantern", "/healthz"] }),
+  )
   app.get("/healthz", (context) => context.json({ status: "ok", service: "catalog" }))
   app.get("/products", (context) => {
     const category = context.req.query("category")

@@ -43,6 +43,12 @@ describe("the demo", () => {
 })
 
 describe("catalog", () => {
+  test("names its resources at the root, and has each of them", async () => {
+    const resources = ["/products", "/products/lantern", "/healthz"]
+    expect(await (await fetch(url("catalog", "/"))).json()).toEqual({ service: "catalog", resources })
+    for (const path of resources) expect((await fetch(url("catalog", path))).status).toBe(200)
+  })
+
   test("answers /healthz", async () => {
     const response = await fetch(url("catalog", "/healthz"))
     expect([response.status, await response.json()]).toEqual([200, { status: "ok", service: "catalog" }])
