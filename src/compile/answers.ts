@@ -4,32 +4,18 @@
  */
 import { toByteString } from "../route/byte-string.ts"
 import type { DirectResponse, Redirect } from "./api-types.ts"
-import type { Report } from "./report.ts"
-import type { RuleSource } from "./rule-source.ts"
 import type { DirectResponseAction, RedirectAction } from "./snapshot.ts"
 
-/** @returns null when the status is no redirect that a gateway can make; that is reported. */
-export function compileRedirect(
-  redirect: Redirect,
-  server: { readonly declaredPort: number; readonly isTls: boolean },
-  source: RuleSource,
-  report: Report,
-): RedirectAction | null {
+/**
+ * @param declaredPort of the server: what `derivePort: FROM_REQUEST_PORT` means.
+ * @returns null when the status is no redirect that a gateway can make; the schema refuses it (P2208).
+ */
+export function compileRedirect(redirect: Redirect, declaredPort: number, isTls: boolean): RedirectAction | null {
   const status = redirectStatus(redirect.redirectCode ?? 0)
-  if (status === null) {
-    report.add({
-      severity: "error",
-      code: "P3015",
-      resource: source.resource,
-      path: source.path("redirect", "redirectCode"),
-      message: `${redirect.redirectCode} is not a redirect that can be made`,
-      hint: "use 301, 302, 303, 307 or 308",
-    })
-    return null
-  }
+  if (status === null) return null
   const scheme = redirect.scheme === "http" || redirect.scheme === "https" ? redirect.scheme : null
-  const port = redirect.port ?? (redirect.derivePort === "FROM_REQUEST_PORT" ? server.declaredPort : 0)
-  const finalScheme = scheme ?? (server.isTls ? "https" : "http")
+  const port = redirect.port ?? (redirect.derivePort === "FROM_REQUEST_PORT" ? declaredPort : 0)
+  const finalScheme = scheme ?? (isTls ? "https" : "http")
   const isDefaultPort = port === 0 || port === (finalScheme === "https" ? 443 : 80)
   return {
     kind: "redirect",

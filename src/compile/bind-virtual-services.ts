@@ -3,7 +3,6 @@
  * and by hosts that meet (Istio semantics sheet 1.5). Also the order in which they are joined (2.1).
  */
 import type { GatewayResource, VirtualServiceResource } from "../config/resources.ts"
-import { closestNameHint } from "./closest-name.ts"
 import { Nearness, nearness } from "./export-to.ts"
 import type { GatewayServer } from "./gateway-servers.ts"
 import { HostIndex } from "./host-names.ts"
@@ -71,7 +70,6 @@ export function bindVirtualServices(
     const { namespace } = resource.metadata
     const written = resource.spec.hosts ?? []
     if (written.length === 0) continue
-    if (resource.spec.gateways === undefined || resource.spec.gateways.length === 0) reportMeshOnly(resource, report)
     const virtualService: BoundVirtualService = {
       resource,
       hosts: written.map((host) => fullyQualifiedHost(host, namespace).toLowerCase()),
@@ -145,17 +143,6 @@ function reportMissingGateway(
     resource,
     path: ["spec", "gateways", index],
     message: `Gateway "${name}" does not exist`,
-    hint: closestNameHint(name, known),
-  })
-}
-
-function reportMeshOnly(resource: VirtualServiceResource, report: Report): void {
-  report.add({
-    severity: "warning",
-    code: "P3011",
-    resource,
-    path: ["spec"],
-    message: "without `gateways` a VirtualService is for the sidecars of a mesh: no gateway ever serves it",
-    hint: "name the Gateway in `gateways`",
+    hint: report.closestName(name, known),
   })
 }

@@ -18,7 +18,7 @@ import {
   virtualServicesAt,
 } from "./bind-virtual-services.ts"
 import { ClusterTable } from "./clusters.ts"
-import { reportUnmetHosts, reportUnreachable } from "./cross-checks.ts"
+import { reportUnmetHosts } from "./cross-checks.ts"
 import { type DelegateIndex, type EffectiveRule, effectiveRules, indexDelegates } from "./delegates.ts"
 import { DestinationRules } from "./destination-rules.ts"
 import { DestinationResolver } from "./destinations.ts"
@@ -138,7 +138,6 @@ class CompiledSources implements VirtualHostSources {
       destinations: this.#destinations,
       regexes: this.#regexes,
       matches: this.#matches,
-      report: this.#report,
     })
     known.set(virtualService, routes)
     return routes
@@ -148,7 +147,6 @@ class CompiledSources implements VirtualHostSources {
     const existing = this.#rules.get(virtualService)
     if (existing !== undefined) return existing
     const rules = effectiveRules(virtualService.resource, this.#delegates, this.#report)
-    reportUnreachable(rules, this.#report)
     this.#rules.set(virtualService, rules)
     return rules
   }

@@ -5,7 +5,6 @@
  */
 import type { VirtualServiceResource } from "../config/resources.ts"
 import type { HttpMatch, HttpRule } from "./api-types.ts"
-import { closestNameHint } from "./closest-name.ts"
 import { isVisible } from "./export-to.ts"
 import { joinNames, mergeMatches } from "./merge-matches.ts"
 import { qualifiedName, resolveGatewayName } from "./names.ts"
@@ -66,18 +65,18 @@ function findDelegate(
   if (delegate === undefined) {
     report.add({
       severity: "error",
-      code: "P3010",
+      code: "P3009",
       resource: root,
       path: source.path("delegate"),
       message: `delegate VirtualService "${name}" does not exist (a delegate has no \`hosts\`): this rule is left out`,
-      hint: closestNameHint(name, delegates.keys()),
+      hint: report.closestName(name, delegates.keys()),
     })
     return null
   }
   if (!isVisible(delegate.spec.exportTo, delegate.metadata.namespace, root.metadata.namespace)) {
     report.add({
       severity: "error",
-      code: "P3010",
+      code: "P3009",
       resource: root,
       path: source.path("delegate"),
       message: `delegate VirtualService "${name}" is not exported to namespace "${root.metadata.namespace}": this rule is left out`,
@@ -107,7 +106,7 @@ function joinedRules(
     if (matches === null) {
       report.add({
         severity: "warning",
-        code: "P3017",
+        code: "P3010",
         resource: delegate,
         path: source.path("match"),
         message:

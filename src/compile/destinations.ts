@@ -3,7 +3,6 @@
  * left to DNS as written, or stays unknown: the request then gets 503 NC (5.2).
  */
 import type { Destination } from "./api-types.ts"
-import { closestNameHint } from "./closest-name.ts"
 import type { ClusterTable } from "./clusters.ts"
 import type { DestinationRules } from "./destination-rules.ts"
 import { clusterName, fullyQualifiedHost } from "./names.ts"
@@ -80,7 +79,7 @@ export class DestinationResolver {
     const subset = destination.subset ?? ""
     const port = destination.port?.number ?? server.declaredPort
     const whole = fullyQualifiedHost(host, namespace)
-    const hint = closestNameHint(host, this.#shortHosts(namespace))
+    const hint = this.#report.closestName(host, this.#shortHosts(namespace))
     if (!this.#dnsFallback || host.includes("*")) {
       this.#report.add({
         severity: "error",
@@ -144,7 +143,7 @@ export class DestinationResolver {
 
   #reportSubset(host: string, subset: string, service: ServiceDefinition, source: RuleSource, path: FieldPath): void {
     const subsets = [...(this.#rules.find(service.clusterHost, service.namespace)?.subsets.keys() ?? [])]
-    const closest = closestNameHint(subset, subsets)
+    const closest = this.#report.closestName(subset, subsets)
     this.#report.add({
       severity: "error",
       code: "P3008",
@@ -160,7 +159,7 @@ export class DestinationResolver {
     if (cluster === undefined || cluster.discovery.endpoints.length > 0) return
     this.#report.add({
       severity: "warning",
-      code: "P3012",
+      code: "P3011",
       resource: source.resource,
       path,
       onceKey: cluster.name,

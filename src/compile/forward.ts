@@ -12,7 +12,6 @@ import type { DestinationResolver } from "./destinations.ts"
 import { compileFault, percentToPpm } from "./fault-policy.ts"
 import { compileHeaders, joinEdits, noEdits } from "./header-edits.ts"
 import type { RegexCompiler } from "./regex-compiler.ts"
-import type { Report } from "./report.ts"
 import { compileRetryPolicy } from "./retry-policy.ts"
 import type { ServerView } from "./route-match.ts"
 import type {
@@ -29,7 +28,6 @@ export interface ForwardContext {
   readonly server: ServerView
   readonly destinations: DestinationResolver
   readonly regexes: RegexCompiler
-  readonly report: Report
 }
 
 /** A forward rule, the path rewrite left out: that one depends on the match block. */
@@ -42,18 +40,17 @@ export interface CompiledForward {
 /** @returns null when the rule has no destination. */
 export function compileForward(effective: EffectiveRule, context: ForwardContext): CompiledForward | null {
   const { rule, source } = effective
-  const { regexes, report } = context
   const routes = rule.route ?? []
   const [only] = routes
   if (only === undefined) return null
 
-  const ruleLevel = compileHeaders(rule.headers, source, source.path("headers"), report)
+  const ruleLevel = compileHeaders(rule.headers)
   const ruleHost =
     rule.rewrite?.authority === undefined || rule.rewrite.authority === ""
       ? ruleLevel.hostRewrite
       : rule.rewrite.authority
   const isSingle = routes.length === 1
-  const single = isSingle ? compileHeaders(only.headers, source, source.path("route", 0, "headers"), report) : noEdits
+  const single = isSingle ? compileHeaders(only.headers) : noEdits
   const timeoutMs = rule.timeout === undefined ? 0 : (parseDurationMs(rule.timeout) ?? 0)
   return {
     action: {
@@ -67,7 +64,7 @@ export function compileForward(effective: EffectiveRule, context: ForwardContext
       retry: compileRetryPolicy(rule.retries, timeoutMs),
       fault: compileFault(rule.fault),
       mirrors: compileMirrors(effective, context),
-      cors: compileCors(rule.corsPolicy, source, regexes),
+      cors: compileCors(rule.corsPolicy, source, context.regexes),
     },
     requestEdits: joinEdits(ruleLevel.request, single.request),
     responseEdits: joinEdits(ruleLevel.response, single.response),
@@ -108,7 +105,7 @@ function weightedDestinations(
   const compileEntry = (route: RouteDestination, routeIndex: number, weight: number): WeightedCluster => {
     const path = source.path("route", routeIndex, "destination")
     const { name, index } = context.destinations.resolve(route.destination, namespace, source, path, context.server)
-    const level = compileHeaders(route.headers, source, source.path("route", routeIndex, "headers"), context.report)
+    const level = compileHeaders(route.headers)
     return {
       clusterName: name,
       clusterIndex: index,

@@ -5,7 +5,6 @@
  */
 import type { GatewayResource } from "../config/resources.ts"
 import type { Server } from "./api-types.ts"
-import { httpsRouteConfigurationName } from "./names.ts"
 import type { FieldPath, Report } from "./report.ts"
 
 /** `http` and `tcp` are plaintext; `tls` is HTTPS or TLS, terminated or passed through. */
@@ -46,7 +45,6 @@ interface OpenGroup extends ServerGroup {
   plaintext: "http" | "tcp" | null
   /** Hosts of TLS servers, each to its first taker. */
   readonly tlsHosts: Map<string, GatewayServer>
-  readonly httpsRouteNames: Set<string>
 }
 
 /**
@@ -89,7 +87,6 @@ function groupOf(groups: Map<string, OpenGroup>, server: Server, portMap: Readon
     servers: [],
     plaintext: null,
     tlsHosts: new Map(),
-    httpsRouteNames: new Set(),
   }
   groups.set(key, group)
   return group
@@ -117,7 +114,7 @@ function admit(merged: GatewayServer, group: OpenGroup, report: Report): void {
   group.servers.push(merged)
 }
 
-/** TLS servers are told apart by SNI, so no host may be taken twice; HTTPS servers also by their route table's name. */
+/** TLS servers are told apart by SNI, so no host may be taken twice (the same text, not an overlap). */
 function admitTls(merged: GatewayServer, group: OpenGroup, report: Report): boolean {
   for (const { host, namespace, hostIndex } of merged.hosts) {
     const taker = group.tlsHosts.get(`${namespace ?? "*"}/${host}`)
@@ -133,30 +130,8 @@ function admitTls(merged: GatewayServer, group: OpenGroup, report: Report): bool
     })
     return false
   }
-  if (merged.server.port.protocol.toUpperCase() === "HTTPS" && isTerminated(merged.server)) {
-    const { name: portName, number: declaredPort } = merged.server.port
-    const routeName = httpsRouteConfigurationName(group.bind, declaredPort, portName, merged.gateway.metadata)
-    if (group.httpsRouteNames.has(routeName)) {
-      report.add({
-        severity: "error",
-        code: "P3003",
-        resource: merged.gateway,
-        path: serverPath(merged, "port", "name"),
-        message: `port name "${portName}" is used by another HTTPS server on port ${declaredPort} of this Gateway: this server is left out`,
-        hint: "port names are unique within a Gateway",
-      })
-      return false
-    }
-    group.httpsRouteNames.add(routeName)
-  }
   for (const { host, namespace } of merged.hosts) group.tlsHosts.set(`${namespace ?? "*"}/${host}`, merged)
   return true
-}
-
-/** Whether the gateway ends the TLS connection itself. The enum's zero, hence the default, is PASSTHROUGH (sheet 1.1). */
-function isTerminated(server: Server): boolean {
-  const mode = server.tls?.mode ?? "PASSTHROUGH"
-  return mode !== "PASSTHROUGH" && mode !== "AUTO_PASSTHROUGH"
 }
 
 function serverKind(protocol: string): ServerKind {
@@ -174,7 +149,6 @@ function serverKind(protocol: string): ServerKind {
   }
 }
 
-/** A single `*` with a namespace of `*` stands for the whole list (sheet 1.4). */
 function parseServerHosts(hosts: readonly string[], gatewayNamespace: string): readonly ServerHost[] {
   return hosts.map((text, hostIndex) => {
     const slash = text.indexOf("/")

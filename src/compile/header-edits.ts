@@ -3,11 +3,9 @@
  * Source: Istio `pilot/pkg/networking/core/route/route.go` (`TranslateHeadersOperations`, `applyHTTPRouteDestination`).
  */
 import { toByteString } from "../route/byte-string.ts"
-import { parseValueTemplate, type ValueTemplate } from "../telemetry/value-template.ts"
+import { parseValueTemplate } from "../telemetry/value-template.ts"
 import type { HeaderOperations, Headers } from "./api-types.ts"
 import { compareText } from "./host-names.ts"
-import type { FieldPath, Report } from "./report.ts"
-import type { RuleSource } from "./rule-source.ts"
 import type { HeaderEdits, HeaderOperation } from "./snapshot.ts"
 
 /** The operations of one level: a rule, or one destination. */
@@ -20,17 +18,11 @@ export interface LevelEdits {
 
 export const noEdits: LevelEdits = Object.freeze({ request: null, response: null, hostRewrite: null })
 
-/** @param path of `headers`. */
-export function compileHeaders(
-  headers: Headers | undefined,
-  source: RuleSource,
-  path: readonly (string | number)[],
-  report: Report,
-): LevelEdits {
+export function compileHeaders(headers: Headers | undefined): LevelEdits {
   if (headers === undefined) return noEdits
   return {
-    request: compileOperations(headers.request, source, [...path, "request"], report),
-    response: compileOperations(headers.response, source, [...path, "response"], report),
+    request: compileOperations(headers.request),
+    response: compileOperations(headers.response),
     hostRewrite: hostIn(headers.request?.set) ?? hostIn(headers.request?.add),
   }
 }
@@ -50,44 +42,28 @@ export function joinEdits(rule: HeaderEdits | null, destination: HeaderEdits | n
   }
 }
 
-function compileOperations(
-  operations: HeaderOperations | undefined,
-  source: RuleSource,
-  path: FieldPath,
-  report: Report,
-): HeaderEdits | null {
+function compileOperations(operations: HeaderOperations | undefined): HeaderEdits | null {
   if (operations === undefined) return null
   const edits: HeaderEdits = {
     remove: (operations.remove ?? []).map((name) => name.toLowerCase()).filter((name) => !isHost(name)),
-    set: compileValues(operations.set, source, [...path, "set"], report),
-    add: compileValues(operations.add, source, [...path, "add"], report),
+    set: compileValues(operations.set),
+    add: compileValues(operations.add),
   }
   return edits.remove.length + edits.set.length + edits.add.length === 0 ? null : edits
 }
 
-function compileValues(
-  values: Readonly<Record<string, string>> | undefined,
-  source: RuleSource,
-  path: FieldPath,
-  report: Report,
-): readonly HeaderOperation[] {
+function compileValues(values: Readonly<Record<string, string>> | undefined): readonly HeaderOperation[] {
   if (values === undefined) return []
   const compiled: HeaderOperation[] = []
   for (const name of Object.keys(values).toSorted(compareText)) {
     const text = values[name] ?? ""
     // An empty value means that the operation is skipped.
     if (text === "" || isHost(name.toLowerCase())) continue
-    const value = templateOf(text, source, [...path, name], report)
-    if (value !== null) compiled.push({ name, nameLower: name.toLowerCase(), value })
+    const value = parseValueTemplate(toByteString(text))
+    // An unbalanced percent sign is an error of the schema's (P2224): such a configuration is never served.
+    if (!("error" in value)) compiled.push({ name, nameLower: name.toLowerCase(), value })
   }
   return compiled
-}
-
-function templateOf(text: string, source: RuleSource, path: FieldPath, report: Report): ValueTemplate | null {
-  const template = parseValueTemplate(toByteString(text))
-  if (!("error" in template)) return template
-  report.add({ severity: "error", code: "P3014", resource: source.resource, path, message: template.error })
-  return null
 }
 
 function hostIn(values: Readonly<Record<string, string>> | undefined): string | null {

@@ -52,17 +52,6 @@ export function httpRouteConfigurationName(bind: string | null, port: number): s
   return bind === null ? `http.${port}` : `http.${port}.${bind}`
 }
 
-/** The route configuration of one HTTPS server: each server has its own. */
-export function httpsRouteConfigurationName(
-  bind: string | null,
-  declaredPort: number,
-  portName: string,
-  gateway: { readonly namespace: string; readonly name: string },
-): string {
-  const name = `https.${declaredPort}.${portName}.${gateway.name}.${gateway.namespace}`
-  return bind === null ? name : `${name}.${bind}`
-}
-
 /** `HOST:PORT` with the declared port; an IPv6 address is bracketed. */
 export function virtualHostName(host: string, declaredPort: number): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]:${declaredPort}` : `${host}:${declaredPort}`

@@ -4,6 +4,10 @@
  */
 import type { Diagnostic, Severity } from "../config/diagnostics.ts"
 import type { Resource } from "../config/resources.ts"
+import { nearestWord } from "../config/suggest.ts"
+
+/** Names compared for "did you mean" in one run: a broken file with thousands of findings stays cheap to check. */
+const comparisonsMax = 50_000
 
 export type FieldPath = readonly (string | number)[]
 
@@ -22,8 +26,22 @@ export class Report {
   readonly #diagnostics: Diagnostic[] = []
   readonly #seen = new Set<string>()
 
+  #comparisonsLeft = comparisonsMax
+
   get diagnostics(): readonly Diagnostic[] {
     return this.#diagnostics
+  }
+
+  /** A hint for a name that nothing has; "" when no known name is close. */
+  closestName(written: string, known: Iterable<string>): string {
+    const candidates: string[] = []
+    for (const name of known) {
+      if (this.#comparisonsLeft <= 0) return ""
+      this.#comparisonsLeft -= 1
+      candidates.push(name)
+    }
+    const nearest = nearestWord(written, candidates)
+    return nearest === null ? "" : `did you mean "${nearest}"?`
   }
 
   add(finding: Finding): void {

@@ -112,7 +112,7 @@ export class MatchTranslator {
   #reportClaim(rule: EffectiveRule, path: FieldPath): void {
     this.#report.add({
       severity: "warning",
-      code: "P3016",
+      code: "P3012",
       resource: rule.source.resource,
       path,
       message: "a token claim never matches: no RequestAuthentication validates tokens on this gateway",

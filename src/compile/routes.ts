@@ -95,21 +95,16 @@ export function compileRoutes(
 
 /** @returns null when the rule does nothing that a gateway can do. */
 function compileAction(effective: EffectiveRule, context: RouteContext): CompiledAction | null {
-  const { rule, source } = effective
+  const { rule } = effective
   if (rule.redirect === undefined && rule.directResponse === undefined) return compileForward(effective, context)
   const action =
     rule.redirect !== undefined
-      ? compileRedirect(
-          rule.redirect,
-          { declaredPort: context.server.declaredPort, isTls: context.isTls },
-          source,
-          context.report,
-        )
+      ? compileRedirect(rule.redirect, context.server.declaredPort, context.isTls)
       : rule.directResponse !== undefined
         ? compileDirectResponse(rule.directResponse)
         : null
   if (action === null) return null
-  const level = compileHeaders(rule.headers, source, source.path("headers"), context.report)
+  const level = compileHeaders(rule.headers)
   return { action, requestEdits: level.request, responseEdits: level.response }
 }
 

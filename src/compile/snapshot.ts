@@ -285,7 +285,10 @@ export interface ClusterSpec {
   readonly port: number
   readonly subset: string
   readonly discovery: Discovery
-  /** From the port's protocol (sheet 7.1, 7.2): what is spoken to the endpoints. */
+  /**
+   * From the port's protocol (sheet 7.1, 7.2): what is spoken to the endpoints. `tcp` is a port that says so itself; an
+   * HTTP route to it speaks HTTP/1.1 all the same.
+   */
   readonly protocol: "http1" | "http2" | "tcp"
   readonly loadBalancer: "least-request" | "round-robin" | "random"
   /** From the connect call to the connection established. */

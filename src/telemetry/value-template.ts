@@ -24,7 +24,7 @@ export type TemplatePart =
     }
 
 /** Name, optional argument (no `)` inside), optional length. Sticky, so that it reads exactly at the percent sign. */
-const operatorPattern = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::([0-9]{1,9}))?%/y
+const operatorPattern = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::([0-9]+))?%/y
 
 /**
  * Parses a header value or a format string. `%%` is a literal percent; any other percent sign must open an operator.
@@ -55,7 +55,7 @@ export function parseValueTemplate(text: string): ValueTemplate | { readonly err
     const [whole, name = "", argument = "", lengthMax = "0"] = operator
     if (literal !== "") parts.push({ kind: "literal", text: literal })
     literal = ""
-    parts.push({ kind: "operator", name, argument, lengthMax: Number(lengthMax) })
+    parts.push({ kind: "operator", name, argument, lengthMax: Math.min(Number(lengthMax), Number.MAX_SAFE_INTEGER) })
     offset = percent + whole.length
   }
 
