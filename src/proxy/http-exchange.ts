@@ -190,7 +190,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
     this.upstreamHost = endpoint.hostText
     const connection = endpoint.pool.acquire(this)
     if (connection !== null) this.onConnection(connection)
-    else if (!this.#isRequestEnded) this.stream.pauseRequest()
+    else if (!this.stream.isRequestComplete) this.stream.pauseRequest()
   }
 
   // --- 5: the request goes out ---------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
     this.#sentAtMs = performance.now()
     connection.start(this, this.stream.request, `x-envoy-attempt-count: ${this.#attempt}\r\n`)
     if (this.#isRequestEnded) connection.sendEnd(this.#requestTrailers)
-    else this.stream.resumeRequest()
+    this.stream.resumeRequest()
   }
 
   onConnectFailure(failure: UpstreamFailure): void {

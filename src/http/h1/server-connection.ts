@@ -329,10 +329,8 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
       this.close()
       return
     }
-    if (!this.#decoder.isDone) {
-      this.#isDiscarding = true
-      this.#isBodyPaused = false
-    }
+    this.#isBodyPaused = false
+    if (!this.#decoder.isDone) this.#isDiscarding = true
     if (this.#isConsuming) return
     if (this.#held.length > 0) this.#consumeHeld()
     else this.#updateReading()
