@@ -49,7 +49,7 @@ export function readFullYaml(text: string, offset: number): readonly FullDocumen
     return [refused(problem("P1104", `YAML nested deeper than ${yamlDepthMax} levels`, "", 0, 0, offset), offset)]
   }
   return documents.map((document) => {
-    const reader = new DocumentReader(document, offset)
+    const reader = new DocumentReader(document, offset, text.trimEnd().length)
     const { value, node } = reader.read()
     return { value, spans: node, empty: document.contents === null, problems: reader.problems }
   })
@@ -69,18 +69,21 @@ class DocumentReader {
   readonly problems: YamlProblem[] = []
   readonly #document: Document.Parsed
   readonly #offset: number
+  /** Errors at the end of the text are shown at its last character, not on an empty line after it. */
+  readonly #textEnd: number
   #aliasDepth = 0
   #aliasedValues = 0
   #stopped = false
 
-  constructor(document: Document.Parsed, offset: number) {
+  constructor(document: Document.Parsed, offset: number, textEnd: number) {
     this.#document = document
     this.#offset = offset
+    this.#textEnd = textEnd
   }
 
   read(): Read {
-    for (const error of this.#document.errors) this.problems.push(describe(error, this.#offset))
-    for (const warning of this.#document.warnings) this.problems.push(describe(warning, this.#offset))
+    for (const error of this.#document.errors) this.problems.push(describe(error, this.#offset, this.#textEnd))
+    for (const warning of this.#document.warnings) this.problems.push(describe(warning, this.#offset, this.#textEnd))
     if (this.problems.length > 0) this.#stopped = true
     return this.#node(this.#document.contents, 0, null)
   }
@@ -145,8 +148,9 @@ class DocumentReader {
   }
 }
 
-function describe(error: YAMLError, offset: number): YamlProblem {
-  const [start, end] = error.pos
+function describe(error: YAMLError, offset: number, textEnd: number): YamlProblem {
+  const start = Math.max(0, Math.min(error.pos[0], textEnd - 1))
+  const end = Math.max(start, Math.min(error.pos[1], textEnd))
   switch (error.code) {
     case "DUPLICATE_KEY":
       return problem("P1102", "this key is already in the mapping", "keep one of the two", start, end, offset)
