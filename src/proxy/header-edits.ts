@@ -17,19 +17,19 @@ export interface RecordSource {
 export function applyHeaderEdits(fields: FieldTable, edits: HeaderEdits, source: RecordSource): void {
   for (const name of edits.remove) fields.dropNamed(name)
   for (const operation of edits.set) {
-    const value = valueOf(operation, source)
+    const value = renderedValue(operation, source)
     if (value === "") continue
     fields.dropNamed(operation.nameLower)
     fields.append(operation.name, value)
   }
   for (const operation of edits.add) {
-    const value = valueOf(operation, source)
+    const value = renderedValue(operation, source)
     if (value !== "") fields.append(operation.name, value)
   }
 }
 
 /** "" = nothing to do: a value that renders empty skips its operation (semantics sheet 3.10 (6)). */
-function valueOf(operation: HeaderOperation, source: RecordSource): string {
+function renderedValue(operation: HeaderOperation, source: RecordSource): string {
   const { literal } = operation.value
   if (literal !== null) return literal
   const value = renderTemplate(operation.value, source.accessLogRecord())
