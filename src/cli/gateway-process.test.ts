@@ -151,6 +151,20 @@ describe("reloading", () => {
     expect(loads).toBe(3)
   })
 
+  test("a bug of ours while reloading is reported and counted, and the old configuration keeps serving", async () => {
+    const configurations = [good(sampleSnapshot())]
+    const { gateway, counters, messages } = setUp(async () => {
+      const next = configurations.shift()
+      if (next === undefined) throw new Error("a bug")
+      return next
+    })
+    await gateway.start()
+    expect(await gateway.reload()).toMatchObject({ ok: false })
+    expect(gateway.isReady).toBe(true)
+    expect(counters).toMatchObject({ invariantErrors: 1, configReloadFailures: 1 })
+    expect(messages.join("")).toContain("a bug")
+  })
+
   test("not before the start, and not while draining", async () => {
     const { gateway, counters } = setUp(async () => good(sampleSnapshot()))
     expect(await gateway.reload()).toMatchObject({ ok: false, problems: "portcullis: no reload while INITIALIZING\n" })

@@ -141,10 +141,22 @@ export class GatewayProcess implements RunningGateway {
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
-    const startedAtMs = performance.now()
     if (this.#state !== "LIVE") {
       return { atUnixMs: Date.now(), ok: false, problems: `portcullis: no reload while ${this.#state}\n` }
     }
+    try {
+      return await this.#replaceConfiguration()
+    } catch (error) {
+      // A bug of ours, met on a new configuration, must not take down what serves the old one.
+      this.counters.invariantErrors += 1
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.log.error("configuration not reloaded: internal error", { reason })
+      return this.#finishReload(false, "portcullis: internal error, see the log\n")
+    }
+  }
+
+  async #replaceConfiguration(): Promise<ReloadOutcome> {
+    const startedAtMs = performance.now()
     const loaded = await this.#options.load()
     const diagnostics = this.#render(loaded)
     await this.#options.print(diagnostics)

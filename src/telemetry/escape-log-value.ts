@@ -17,6 +17,8 @@ export function escapeTextValue(value: string): string {
 
 /** For a JSON line: the value as a JSON string, quotes included. Bytes that are valid UTF-8 are read as UTF-8. */
 export function quoteJsonValue(value: string): string {
+  // What needs no escape in text needs none in JSON either.
+  if (!unsafeInText.test(value)) return `"${value}"`
   const text = notAscii.test(value) ? decodeWireText(value) : value
   // JSON.stringify leaves DEL and the C1 controls as they are, and some terminals act on those.
   return JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escapeJsonCharacter)
