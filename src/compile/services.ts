@@ -67,8 +67,15 @@ export class ServiceRegistry {
   }
 
   #findHost(host: string, namespace: string, viewer: string): ServiceDefinition | null {
-    const visible = (this.#byHost.get(host) ?? []).filter((each) => isVisible(each.exportTo, each.namespace, viewer))
-    return visible.find((each) => each.namespace === namespace) ?? visible[0] ?? null
+    const sameHost = this.#byHost.get(host)
+    if (sameHost === undefined) return null
+    let first: ServiceDefinition | null = null
+    for (const each of sameHost) {
+      if (!isVisible(each.exportTo, each.namespace, viewer)) continue
+      if (each.namespace === namespace) return each
+      first ??= each
+    }
+    return first
   }
 }
 
