@@ -10,7 +10,7 @@ import type { FieldPath } from "./span-tree.ts"
 
 interface NotHonoured {
   readonly kind: Resource["kind"]
-  /** `[]` stands for every item of a list. */
+  /** `[]` stands for every item of a list, `POLICY` for each of `policyPlaces`. */
   readonly path: string
   /** Only these values are not honoured (any case); absent = any value. */
   readonly values?: readonly string[]
@@ -19,7 +19,6 @@ interface NotHonoured {
 const table: readonly NotHonoured[] = [
   { kind: "Gateway", path: "spec.servers[].port.protocol", values: ["HTTPS", "TLS", "TCP", "MONGO", "MYSQL", "REDIS"] },
   { kind: "Gateway", path: "spec.servers[].defaultEndpoint" },
-  { kind: "Gateway", path: "spec.servers[].tls.httpsRedirect" },
   { kind: "Gateway", path: "spec.servers[].tls.mode" },
   { kind: "Gateway", path: "spec.servers[].tls.credentialName" },
   { kind: "Gateway", path: "spec.servers[].tls.credentialNames" },
@@ -40,9 +39,6 @@ const table: readonly NotHonoured[] = [
 
   { kind: "VirtualService", path: "spec.tls" },
   { kind: "VirtualService", path: "spec.tcp" },
-  { kind: "VirtualService", path: "spec.http[].match[].sourceLabels" },
-  { kind: "VirtualService", path: "spec.http[].match[].sourceNamespace" },
-  { kind: "VirtualService", path: "spec.http[].delegate" },
   { kind: "VirtualService", path: "spec.http[].fault" },
   { kind: "VirtualService", path: "spec.http[].mirror" },
   { kind: "VirtualService", path: "spec.http[].mirrors" },
@@ -50,37 +46,44 @@ const table: readonly NotHonoured[] = [
   { kind: "VirtualService", path: "spec.http[].mirror_percent" },
   { kind: "VirtualService", path: "spec.http[].mirrorPercentage" },
   { kind: "VirtualService", path: "spec.http[].corsPolicy" },
-  { kind: "VirtualService", path: "spec.http[].retries.backoff" },
-  { kind: "VirtualService", path: "spec.http[].retries.perTryTimeout" },
-  { kind: "VirtualService", path: "spec.http[].retries.retryOn" },
-  { kind: "VirtualService", path: "spec.http[].retries.retryIgnorePreviousHosts" },
   { kind: "VirtualService", path: "spec.http[].retries.retryRemoteLocalities" },
 
-  { kind: "DestinationRule", path: "spec.workloadSelector" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.connectionPool.http" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.connectionPool.tcp.maxConnections" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.connectionPool.tcp.idleTimeout" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.connectionPool.tcp.maxConnectionDuration" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.connectionPool.tcp.tcpKeepalive" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.loadBalancer.simple", values: ["PASSTHROUGH"] },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.loadBalancer.consistentHash" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.loadBalancer.localityLbSetting" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.loadBalancer.warmup" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.loadBalancer.warmupDurationSecs" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.outlierDetection" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.tls" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.portLevelSettings" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.h2UpgradePolicy", values: ["UPGRADE"] },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.http1MaxPendingRequests" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2MaxRequests" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2KeepAlive" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxConcurrentStreams" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxRequestsPerConnection" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxRetries" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.http.useClientProtocol" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.maxConnections" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.maxConnectionDuration" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive" },
+  { kind: "DestinationRule", path: "POLICY.loadBalancer.simple", values: ["PASSTHROUGH"] },
+  { kind: "DestinationRule", path: "POLICY.loadBalancer.consistentHash" },
+  { kind: "DestinationRule", path: "POLICY.loadBalancer.localityLbSetting" },
+  { kind: "DestinationRule", path: "POLICY.loadBalancer.warmup" },
+  { kind: "DestinationRule", path: "POLICY.loadBalancer.warmupDurationSecs" },
+  { kind: "DestinationRule", path: "POLICY.outlierDetection" },
+  { kind: "DestinationRule", path: "POLICY.tls" },
   { kind: "DestinationRule", path: "spec.trafficPolicy.proxyProtocol" },
+  { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.proxyProtocol" },
   { kind: "DestinationRule", path: "spec.trafficPolicy.retryBudget" },
+  { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.retryBudget" },
   { kind: "DestinationRule", path: "spec.trafficPolicy.tunnel" },
-  { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy" },
+  { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.tunnel" },
 
   { kind: "ServiceEntry", path: "spec.resolution", values: ["DYNAMIC_DNS"] },
-  { kind: "ServiceEntry", path: "spec.workloadSelector" },
   { kind: "ServiceEntry", path: "spec.addresses" },
   { kind: "ServiceEntry", path: "spec.subjectAltNames" },
+]
 
-  { kind: "WorkloadEntry", path: "spec" },
+/** Where a DestinationRule's policy for a port can stand. */
+const policyPlaces = [
+  "spec.trafficPolicy",
+  "spec.trafficPolicy.portLevelSettings[]",
+  "spec.subsets[].trafficPolicy",
+  "spec.subsets[].trafficPolicy.portLevelSettings[]",
 ]
 
 interface CompiledLine extends NotHonoured {
@@ -89,9 +92,15 @@ interface CompiledLine extends NotHonoured {
 }
 
 const linesOfKind: ReadonlyMap<string, readonly CompiledLine[]> = Map.groupBy(
-  table.map((line) => ({ ...line, steps: line.path.replaceAll("[]", ".[]").split(".") })),
+  table.flatMap((line) =>
+    placesOf(line.path).map((path) => ({ ...line, steps: path.replaceAll("[]", ".[]").split(".") })),
+  ),
   (line) => line.kind,
 )
+
+function placesOf(path: string): readonly string[] {
+  return path.startsWith("POLICY.") ? policyPlaces.map((place) => path.replace("POLICY", place)) : [path]
+}
 
 /** Warns of every set field that the table lists for this kind. */
 export function warnOfFieldsNotHonoured(resource: Resource, findings: Findings): void {
@@ -113,8 +122,7 @@ function walk(value: unknown, line: CompiledLine, depth: number, path: FieldPath
 
 function report(value: unknown, line: CompiledLine, path: FieldPath, findings: Findings): void {
   if (line.values === undefined) {
-    const name = path.length === 1 ? `a ${line.kind}` : `\`${path.at(-1)}\``
-    findings.warning("P2901", path, `${name} is not honoured yet: it has no effect here`, "", "key")
+    findings.warning("P2901", path, `\`${path.at(-1)}\` is not honoured yet: it has no effect here`, "", "key")
   } else if (typeof value === "string" && line.values.includes(value.toUpperCase())) {
     findings.warning("P2901", path, `\`${path.at(-1)}: ${value}\` is not honoured yet: it has no effect here`)
   }
