@@ -1,0 +1,135 @@
+/**
+ * A gateway for one test: real configuration, real sockets, ports that the system chooses.
+ *
+ * `startGateway` runs it in this process, where a test can look at what it logs and counts. `startServingGateway` gives
+ * only what a user has; with PORTCULLIS_BINARY set it is that program in a process of its own, and the `smoke` tests are
+ * those that need nothing more.
+ */
+import { compile } from "../../src/compile/compile.ts"
+import type { Snapshot } from "../../src/compile/snapshot.ts"
+import { hasErrors } from "../../src/config/diagnostics.ts"
+import { parseResources } from "../../src/config/parse-resources.ts"
+import { renderDiagnostics } from "../../src/config/render-diagnostics.ts"
+import type { DemoService } from "../../src/demo/demo.ts"
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../../src/http/limits.ts"
+import { Gateway } from "../../src/proxy/gateway.ts"
+import { Counters } from "../../src/telemetry/counters.ts"
+import { createLog } from "../../src/telemetry/log.ts"
+import { copyRecord, type RecordedExchange } from "./recorded-exchange.ts"
+import { SpawnedGateway } from "./spawned-gateway.ts"
+import { waitUntil } from "./wait-until.ts"
+
+export interface ServingGateway extends AsyncDisposable {
+  /** The port really bound for a Gateway's port number. */
+  port(declared: number): number
+  /** Replaces the configuration; resolves when new requests see it. */
+  apply(yaml: string): Promise<void>
+  /** Stops accepting and lets what is under way finish, for this long. */
+  drain(drainMs: number): Promise<void>
+  /** Stops at once. Every test must: `await using` does it. */
+  stop(): Promise<void>
+}
+
+export interface GatewayUnderTestOptions {
+  /** Those not given are the defaults. */
+  readonly limits?: Partial<HttpLimits>
+  /** Default: on, into `records`. */
+  readonly accessLog?: boolean
+  /** As with `--demo`. */
+  readonly demoServices?: readonly DemoService[]
+  /** Default: off, so that a destination that no resource defines is 503 NC. */
+  readonly dnsFallback?: boolean
+  /** Default: 127.0.0.1. */
+  readonly bindAddresses?: readonly string[]
+}
+
+export class GatewayUnderTest implements ServingGateway {
+  readonly counters = new Counters()
+  /** The access log, oldest first. */
+  readonly records: RecordedExchange[] = []
+  /** What the gateway says of itself; an internal error is here and fails `stop`. */
+  readonly logLines: string[] = []
+  readonly gateway: Gateway
+  readonly #options: GatewayUnderTestOptions
+  #snapshot: Snapshot | null = null
+  #isStopped = false
+
+  constructor(options: GatewayUnderTestOptions) {
+    this.#options = options
+    const { records } = this
+    this.gateway = new Gateway({
+      bindAddresses: options.bindAddresses ?? ["127.0.0.1"],
+      accessLog: options.accessLog === false ? null : { write: (record) => records.push(copyRecord(record)) },
+      log: createLog({ level: "warn", format: "text", write: (line) => this.logLines.push(line) }),
+      counters: this.counters,
+      limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
+    })
+  }
+
+  port(declared: number): number {
+    const listener = this.#snapshot?.listeners.find(({ declaredPort }) => declaredPort === declared)
+    const bound = this.gateway.boundListeners.find(({ name }) => name === listener?.name)
+    if (bound === undefined) throw new Error(`no listener is bound for port ${declared}`)
+    return bound.port
+  }
+
+  async apply(yaml: string): Promise<void> {
+    const snapshot = snapshotOf(yaml, this.#options)
+    const failures = await this.gateway.apply(snapshot)
+    if (failures.length > 0) throw new Error(failures.join("\n"))
+    this.#snapshot = snapshot
+  }
+
+  /** The access log record of exchange number `index`, from 0; waits for it. */
+  async record(index: number): Promise<RecordedExchange> {
+    await waitUntil(() => this.records.length > index, `access log record ${index}`)
+    const record = this.records[index]
+    if (record === undefined) throw new Error("no such record")
+    return record
+  }
+
+  drain(drainMs: number): Promise<void> {
+    this.#isStopped = true
+    return this.gateway.drain(drainMs)
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#isStopped) await this.drain(0)
+    if (this.counters.invariantErrors > 0) throw new Error(`internal errors:\n${this.logLines.join("")}`)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+/** Starts a gateway in this process. Throws the rendered diagnostics when the configuration has an error. */
+export async function startGateway(yaml: string, options: GatewayUnderTestOptions = {}): Promise<GatewayUnderTest> {
+  const gateway = new GatewayUnderTest(options)
+  await gateway.apply(yaml)
+  return gateway
+}
+
+const { PORTCULLIS_BINARY: binary = "" } = process.env
+
+/** Starts the program that PORTCULLIS_BINARY names, else a gateway in this process. */
+export async function startServingGateway(yaml: string): Promise<ServingGateway> {
+  return binary === "" ? await startGateway(yaml) : await SpawnedGateway.start(binary, yaml)
+}
+
+function snapshotOf(yaml: string, options: GatewayUnderTestOptions): Snapshot {
+  const files = [{ path: "test.yaml", text: yaml }]
+  const parsed = parseResources(files)
+  const ports = parsed.value.flatMap((resource) =>
+    resource.kind === "Gateway" ? (resource.spec.servers ?? []).map(({ port }) => port.number) : [],
+  )
+  const compiled = compile(parsed.value, {
+    portMap: new Map(ports.map((port) => [port, 0])),
+    dnsFallback: options.dnsFallback ?? false,
+    demoServices: options.demoServices ?? [],
+    selector: null,
+  })
+  const diagnostics = [...parsed.diagnostics, ...compiled.diagnostics]
+  if (hasErrors(diagnostics)) throw new Error(renderDiagnostics(diagnostics, files, { format: "text", color: false }))
+  return compiled.value
+}
