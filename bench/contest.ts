@@ -8,6 +8,7 @@ import type { BenchContext } from "./scenario.ts"
 
 export interface Contender {
   readonly peer: Peer
+  /** The virtual hosts it is configured with. */
   readonly hosts: readonly string[]
 }
 
@@ -22,15 +23,15 @@ export interface ContestResult<Sample> {
  * Runs `measure` `rounds` times on each contender, interleaved, after one call whose result is thrown away (it warms up).
  * A contender that fails is dropped with a remark; the others go on.
  */
-export async function runContest<Sample>(
+export async function runContest<Participant extends Contender, Sample>(
   context: BenchContext,
-  contenders: readonly Contender[],
+  contenders: readonly Participant[],
   upstreamPort: number,
   rounds: number,
-  measure: (proxy: RunningProxy, hosts: readonly string[]) => Promise<Sample>,
+  measure: (proxy: RunningProxy, contender: Participant) => Promise<Sample>,
 ): Promise<ContestResult<Sample>> {
   const remarks: string[] = []
-  const running = new Map<RunningProxy, { readonly hosts: readonly string[]; readonly samples: Sample[] }>()
+  const running = new Map<RunningProxy, { readonly contender: Participant; readonly samples: Sample[] }>()
   async function drop(name: string, failure: unknown): Promise<void> {
     remarks.push(`${name} was not measured: ${failure instanceof Error ? failure.message : String(failure)}`)
     for (const proxy of running.keys()) {
@@ -40,18 +41,19 @@ export async function runContest<Sample>(
     }
   }
   try {
-    for (const { peer, hosts } of contenders) {
+    for (const contender of contenders) {
+      const { peer, hosts } = contender
       try {
-        running.set(await startProxy(peer, upstreamPort, hosts, context.folder), { hosts, samples: [] })
+        running.set(await startProxy(peer, upstreamPort, hosts, context.folder), { contender, samples: [] })
       } catch (failure) {
         await drop(peer.name, failure)
       }
     }
     for (let round = 0; round <= rounds; round++) {
-      for (const [proxy, { hosts, samples }] of running) {
+      for (const [proxy, { contender, samples }] of running) {
         context.progress(round === 0 ? `${proxy.name}: warm-up` : `${proxy.name}: round ${round} of ${rounds}`)
         try {
-          const sample = await measure(proxy, hosts)
+          const sample = await measure(proxy, contender)
           if (round > 0) samples.push(sample)
         } catch (failure) {
           await drop(proxy.name, failure)

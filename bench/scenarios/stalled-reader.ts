@@ -1,5 +1,11 @@
-/** How much memory a proxy takes for a client that asks for a large body and then does not read it. */
+/**
+ * How much memory a proxy takes for a client that asks for a large body and then does not read it.
+ *
+ * Several clients stall at once and the growth is divided among them: the heap of a garbage-collected process moves by megabytes all by
+ * itself, which would drown what a single client costs.
+ */
 import { runContest } from "../contest.ts"
+import { download } from "../download.ts"
 import { runLoad } from "../load.ts"
 import { readResidentBytes } from "../process-usage.ts"
 import { portcullis } from "../proxies/portcullis.ts"
@@ -11,6 +17,7 @@ import { startUpstream } from "../upstream.ts"
 const bodyBytes = 1e9
 const megabyte = 1e6
 const watchIntervalMs = 50
+const clientsAtOnce = 16
 const settleLoadSeconds = 3
 const settleIdleMs = 2_000
 /** What a client may have read before it counts as stalled. */
@@ -18,27 +25,28 @@ const stalledBytesMax = 4 * megabyte
 
 export const stalledReader: Scenario = {
   name: "stalled-reader",
-  title: "Growth of resident memory while a client does not read a 1 GB response",
+  title: `Growth of resident memory per client while ${clientsAtOnce} clients do not read a 1 GB response each`,
   async run(context) {
     const [rounds, watchMs] = context.quick ? [1, 1_000] : [5, 3_000]
     const own = portcullis(context.useBinary)
     const hosts = benchHosts(1)
+    const [host = ""] = hosts
     const upstream = await startUpstream(context.folder, bodyBytes)
     try {
       const contenders = [...context.peers, own].map((peer) => ({ peer, hosts }))
       // Memory that a first stalled client made a proxy take is not growth for the second: all count from the same base.
       const residentBytesBase = new Map<string, number>()
       const { samples, remarks } = await runContest(context, contenders, upstream.port, rounds, async (proxy) => {
-        const base = residentBytesBase.get(proxy.name) ?? (await settle(proxy))
+        const base = residentBytesBase.get(proxy.name) ?? (await settle(proxy, host))
         residentBytesBase.set(proxy.name, base)
-        return (await watchStalledClient(proxy, hosts[0] ?? "", watchMs)) - base
+        return ((await watchStalledClients(proxy, host, watchMs)) - base) / clientsAtOnce
       })
       const growth = median(samples.get(own.name) ?? [])
       return {
-        columns: ["proxy", "RSS growth MB"],
-        rows: [...samples].map(([name, growths]) => [name, (median(growths) / megabyte).toFixed(1)]),
+        columns: ["proxy", "RSS growth MB per client"],
+        rows: [...samples].map(([name, growths]) => [name, (median(growths) / megabyte).toFixed(2)]),
         figures: Number.isFinite(growth)
-          ? [{ what: "memory for a stalled reader", value: growth / megabyte, unit: "MB", bar: 4, aim: 1 }]
+          ? [{ what: "memory per stalled reader", value: growth / megabyte, unit: "MB", bar: 4, aim: 0.5 }]
           : [],
         remarks,
       }
@@ -48,36 +56,45 @@ export const stalledReader: Scenario = {
   },
 }
 
-/** Lets the proxy work on small answers until its heap and its compiled code have their size; returns its resident bytes. */
-async function settle(proxy: RunningProxy): Promise<number> {
+/** Lets the proxy work on small answers and on a large one until its heap and its compiled code have their size. */
+async function settle(proxy: RunningProxy, host: string): Promise<number> {
   await runLoad(proxy.port, 1, settleLoadSeconds)
+  await download(proxy.port, host)
   await Bun.sleep(settleIdleMs)
   return readResidentBytes(proxy.process.pid)
 }
 
-/** Asks for the body, stops reading after the first bytes of it, and returns the proxy's highest resident bytes while watched. */
-async function watchStalledClient(proxy: RunningProxy, host: string, watchMs: number): Promise<number> {
-  let receivedBytes = 0
-  const client = await Bun.connect({
-    hostname: "127.0.0.1",
-    port: proxy.port,
-    socket: {
-      open(socket) {
-        socket.write(`GET /api/body HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
-      },
-      data(socket, bytes) {
-        receivedBytes += bytes.byteLength
-        socket.pause()
-      },
-    },
-  })
+/** Lets the clients stall, and returns the proxy's highest resident bytes while watched. */
+async function watchStalledClients(proxy: RunningProxy, host: string, watchMs: number): Promise<number> {
+  const clients = await Promise.all(Array.from({ length: clientsAtOnce }, () => stallClient(proxy.port, host)))
   let residentBytesMax = 0
   const stopAtMs = performance.now() + watchMs
   while (performance.now() < stopAtMs) {
     await Bun.sleep(watchIntervalMs)
     residentBytesMax = Math.max(residentBytesMax, readResidentBytes(proxy.process.pid))
   }
-  client.terminate()
-  if (receivedBytes === 0 || receivedBytes > stalledBytesMax) throw new Error(`the client read ${receivedBytes} bytes`)
+  for (const client of clients) client.terminate()
+  for (const { data } of clients) {
+    if (data.receivedBytes > 0 && data.receivedBytes < stalledBytesMax) continue
+    throw new Error(`a client that was to stall read ${data.receivedBytes} bytes`)
+  }
   return residentBytesMax
+}
+
+/** Connects, asks for the body, and stops reading after the first bytes of it. */
+function stallClient(port: number, host: string): Promise<Bun.Socket<{ receivedBytes: number }>> {
+  return Bun.connect<{ receivedBytes: number }>({
+    hostname: "127.0.0.1",
+    port,
+    data: { receivedBytes: 0 },
+    socket: {
+      open(socket) {
+        socket.write(`GET /api/body HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+      },
+      data(socket, bytes) {
+        socket.data.receivedBytes += bytes.byteLength
+        socket.pause()
+      },
+    },
+  })
 }

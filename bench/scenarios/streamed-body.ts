@@ -1,9 +1,10 @@
 /** CPU time per GB of response body that passes through, with several downloads at once. */
 import { runContest } from "../contest.ts"
+import { download } from "../download.ts"
 import { readCpuSeconds } from "../process-usage.ts"
 import { nginxLargeBuffers } from "../proxies/nginx.ts"
 import { portcullis } from "../proxies/portcullis.ts"
-import { benchHosts, findProgram, type RunningProxy } from "../proxies/proxy.ts"
+import { benchHosts, type RunningProxy } from "../proxies/proxy.ts"
 import type { Scenario } from "../scenario.ts"
 import { median, medianRatio } from "../statistics.ts"
 import { startUpstream } from "../upstream.ts"
@@ -26,18 +27,23 @@ export const streamedBody: Scenario = {
     const upstream = await startUpstream(context.folder, bodyBytes)
     try {
       const contenders = [...context.peers, nginxLargeBuffers, own].map((peer) => ({ peer, hosts }))
-      const { samples, remarks } = await runContest(context, contenders, upstream.port, rounds, (proxy) =>
-        measureDownloads(proxy, hosts[0] ?? "", bodyBytes),
+      const { samples, peakResidentBytes, remarks } = await runContest(
+        context,
+        contenders,
+        upstream.port,
+        rounds,
+        (proxy) => measureDownloads(proxy, hosts[0] ?? "", bodyBytes),
       )
       const costsOf = (name: string) => (samples.get(name) ?? []).map((sample) => sample.cpuSecondsPerGigabyte)
       const ratioTo = (name: string) => medianRatio(costsOf(own.name), costsOf(name))
       return {
-        columns: ["proxy", "CPU s/GB", "of nginx", "GB/s"],
+        columns: ["proxy", "CPU s/GB", "of nginx", "GB/s", "peak RSS MB"],
         rows: [...samples].map(([name, rounds]) => [
           name,
           median(costsOf(name)).toFixed(2),
           medianRatio(costsOf(name), costsOf("nginx")).toFixed(2),
           median(rounds.map((sample) => sample.gigabytesPerSecond)).toFixed(2),
+          ((peakResidentBytes.get(name) ?? Number.NaN) / 1e6).toFixed(0),
         ]),
         figures: samples.has(own.name)
           ? [
@@ -68,17 +74,4 @@ async function measureDownloads(proxy: RunningProxy, host: string, bodyBytes: nu
   if (sizes.some((size) => size !== bodyBytes)) throw new Error(`incomplete downloads: ${sizes.join(", ")} bytes`)
   const gigabytes = (downloadsAtOnce * bodyBytes) / gigabyte
   return { cpuSecondsPerGigabyte: cpuSeconds / gigabytes, gigabytesPerSecond: gigabytes / seconds }
-}
-
-/** Downloads the upstream's body with curl, discards it, and returns its length. */
-async function download(port: number, host: string): Promise<number> {
-  const url = `http://127.0.0.1:${port}/api/body`
-  const options = ["--silent", "--fail", "--output", "/dev/null", "--write-out", "%{size_download}"]
-  const run = Bun.spawn([findProgram("curl") ?? "curl", ...options, "--header", `Host: ${host}`, url], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "ignore",
-  })
-  const size = Number(await run.stdout.text())
-  return (await run.exited) === 0 ? size : Number.NaN
 }
