@@ -39,14 +39,6 @@ const table: readonly NotHonoured[] = [
 
   { kind: "VirtualService", path: "spec.tls" },
   { kind: "VirtualService", path: "spec.tcp" },
-  { kind: "VirtualService", path: "spec.http[].fault" },
-  { kind: "VirtualService", path: "spec.http[].mirror" },
-  { kind: "VirtualService", path: "spec.http[].mirrors" },
-  { kind: "VirtualService", path: "spec.http[].mirrorPercent" },
-  { kind: "VirtualService", path: "spec.http[].mirror_percent" },
-  { kind: "VirtualService", path: "spec.http[].mirrorPercentage" },
-  { kind: "VirtualService", path: "spec.http[].corsPolicy" },
-  { kind: "VirtualService", path: "spec.http[].retries.retryRemoteLocalities" },
 
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.h2UpgradePolicy", values: ["UPGRADE"] },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.http1MaxPendingRequests" },

@@ -108,6 +108,9 @@ const HOP_BY_HOP: readonly number[] = [
   FieldId.http2Settings,
 ]
 
+/** What a message is to its codec: who it is for and where it ends. Neither an edit nor `Connection` may touch these. */
+const MADE_BY_CODEC: readonly number[] = [...HOP_BY_HOP, FieldId.host, FieldId.contentLength]
+
 /** What a client must not be able to say of itself (semantics sheet 4.1), as it is at `numTrustedProxies` 0. */
 const UNTRUSTED_FROM_CLIENTS: readonly number[] = [
   FieldId.xForwardedProto,
@@ -146,6 +149,7 @@ function idSet(ids: readonly number[]): Uint8Array {
 
 /** Indexed by FieldId: 1 = in the set. */
 export const IS_HOP_BY_HOP = idSet(HOP_BY_HOP)
+export const IS_MADE_BY_CODEC = idSet(MADE_BY_CODEC)
 export const IS_DROPPED_FROM_REQUESTS = idSet([...HOP_BY_HOP, ...UNTRUSTED_FROM_CLIENTS])
 export const IS_DROPPED_FROM_RESPONSES = idSet([...HOP_BY_HOP, ...REPLACED_IN_RESPONSES])
 export const IS_FORBIDDEN_IN_TRAILERS = idSet(FORBIDDEN_IN_TRAILERS)

@@ -9,9 +9,10 @@
  * Text is latin1: one character per byte. Editing never moves text: a field is marked dropped, new lines are appended;
  * what goes out is runs of kept lines as slices, then `appended`.
  */
-import { equalsLowerAt, FieldId, fieldIdOf } from "./field-names.ts"
+import { equalsLowerAt, FieldId, fieldIdOf, IS_MADE_BY_CODEC } from "./field-names.ts"
 
 const INITIAL_FIELDS = 24
+const COLON = 0x3a
 
 export class FieldTable {
   text = ""
@@ -31,6 +32,16 @@ export class FieldTable {
     this.count = 0
     this.blockEnd = 0
     this.appended = ""
+  }
+
+  copyFrom(other: FieldTable): void {
+    this.text = other.text
+    this.count = other.count
+    this.offsets = other.offsets.slice()
+    this.ids = other.ids.slice()
+    this.dropped = other.dropped.slice()
+    this.blockEnd = other.blockEnd
+    this.appended = other.appended
   }
 
   /** @returns the index of the new field. */
@@ -92,6 +103,16 @@ export class FieldTable {
     return index < 0 ? null : this.valueAt(index)
   }
 
+  /** Whether a field is kept or was appended. @param nameLower the name that has this id. */
+  isPresent(id: number, nameLower: string): boolean {
+    const { ids, dropped, count, appended } = this
+    for (let index = 0; index < count; index++) if (ids[index] === id && dropped[index] === 0) return true
+    for (let start = 0; start < appended.length; start = lineEnd(appended, start)) {
+      if (isLineNamed(appended, start, nameLower)) return true
+    }
+    return false
+  }
+
   isNamed(index: number, nameLower: string): boolean {
     const base = index << 2
     const start = this.offsets[base] as number
@@ -107,9 +128,10 @@ export class FieldTable {
         found = true
       }
     }
-    if (this.appended !== "" && this.#appendedValue(nameLower) !== null) {
-      this.appended = withoutLines(this.appended, nameLower)
-      found = true
+    if (this.appended !== "") {
+      const kept = withoutLines(this.appended, nameLower)
+      if (kept.length < this.appended.length) found = true
+      this.appended = kept
     }
     return found
   }
@@ -126,18 +148,12 @@ export class FieldTable {
         joined = joined === null ? this.valueAt(index) : `${joined},${this.valueAt(index)}`
       }
     }
-    if (this.appended !== "") {
-      const more = this.#appendedValue(nameLower)
-      if (more !== null) joined = joined === null ? more : `${joined},${more}`
-    }
-    return joined
-  }
-
-  #appendedValue(nameLower: string): string | null {
-    let joined: string | null = null
-    for (const line of this.appended.split("\r\n")) {
-      const value = lineValue(line, nameLower)
-      if (value !== null) joined = joined === null ? value : `${joined},${value}`
+    const { appended } = this
+    for (let start = 0, next = 0; start < appended.length; start = next) {
+      next = lineEnd(appended, start)
+      if (!isLineNamed(appended, start, nameLower)) continue
+      const value = appended.slice(start + nameLower.length + 2, next - 2)
+      joined = joined === null ? value : `${joined},${value}`
     }
     return joined
   }
@@ -160,15 +176,27 @@ export class FieldTable {
   }
 }
 
-function lineValue(line: string, nameLower: string): string | null {
-  const length = nameLower.length
-  return line.charCodeAt(length) === 0x3a && equalsLowerAt(line, 0, nameLower) ? line.slice(length + 2) : null
+/** Offset after the CRLF of the line that starts at `start`. */
+function lineEnd(lines: string, start: number): number {
+  const lf = lines.indexOf("\n", start)
+  return lf < 0 ? lines.length : lf + 1
 }
 
+function isLineNamed(lines: string, start: number, nameLower: string): boolean {
+  return lines.charCodeAt(start + nameLower.length) === COLON && equalsLowerAt(lines, start, nameLower)
+}
+
+/** The same string when no line has that name. */
 function withoutLines(lines: string, nameLower: string): string {
   let kept = ""
-  for (const line of lines.split("\r\n")) if (line !== "" && lineValue(line, nameLower) === null) kept += `${line}\r\n`
-  return kept
+  let runStart = 0
+  for (let start = 0, next = 0; start < lines.length; start = next) {
+    next = lineEnd(lines, start)
+    if (!isLineNamed(lines, start, nameLower)) continue
+    kept += lines.slice(runStart, start)
+    runStart = next
+  }
+  return runStart === 0 ? lines : kept + lines.slice(runStart)
 }
 
 /** Drops the fields of the set, and the ones that `Connection` names (RFC 9110 section 7.6.1). */
@@ -188,6 +216,7 @@ function dropNominated(fields: FieldTable, options: string): void {
   if (options === "keep-alive" || options === "close" || options === "Upgrade") return
   for (const option of options.split(",")) {
     const name = option.trim().toLowerCase()
-    if (name !== "" && name !== "close" && name !== "keep-alive") fields.dropNamed(name)
+    // A peer that names Content-Length here must not make the length of its message disappear for whoever is behind us.
+    if (name !== "" && IS_MADE_BY_CODEC[fieldIdOf(name, 0, name.length)] === 0) fields.dropNamed(name)
   }
 }

@@ -52,6 +52,22 @@ export class RequestHead implements MatchInput {
     this.headBytes = 0
   }
 
+  /** A head of its own with the same contents, for a copy that outlives the exchange. */
+  copy(): RequestHead {
+    const copied = new RequestHead()
+    copied.reset("")
+    copied.fields.copyFrom(this.fields)
+    copied.method = this.method
+    copied.path = this.path
+    copied.pathLength = this.pathLength
+    copied.authority = this.authority
+    copied.scheme = this.scheme
+    copied.protocol = this.protocol
+    copied.bodyLength = this.bodyLength
+    copied.acceptsTrailers = this.acceptsTrailers
+    return copied
+  }
+
   fieldValue(name: string): string | null {
     return this.fields.joinedValue(name)
   }

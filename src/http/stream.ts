@@ -15,6 +15,8 @@ import type { RequestHead, ResponseHead } from "./message.ts"
 export interface PeerAddresses {
   /** IP address of the client, without port. */
   readonly remoteIp: string
+  /** IP address of the gateway's end, without port. */
+  readonly localIp: string
   /** `IP:PORT` */
   readonly remoteAddress: string
   readonly localAddress: string
@@ -96,5 +98,6 @@ export type UpstreamFailureKind =
   | "connect-failure"
   | "connect-timeout"
   | "connection-termination"
+  | "per-try-timeout"
   | "protocol-error"
   | "overflow"

@@ -43,7 +43,7 @@ export class ExchangeRecord implements AccessLogRecord {
     return ""
   }
   get upstreamTransportFailureReason(): string {
-    return this.#exchange.transportFailureReason
+    return this.#exchange.upstream?.transportFailureReason ?? ""
   }
   get bytesReceived(): number {
     return this.#exchange.requestBodyBytes
@@ -58,13 +58,13 @@ export class ExchangeRecord implements AccessLogRecord {
     return this.#exchange.route?.name ?? ""
   }
   get upstreamHost(): string {
-    return this.#exchange.upstreamHost
+    return this.#exchange.upstream?.hostText ?? ""
   }
   get upstreamCluster(): string {
     return this.#exchange.clusterName
   }
   get upstreamLocalAddress(): string {
-    return this.#exchange.upstreamLocalAddress
+    return this.#exchange.upstream?.localAddress ?? ""
   }
   get downstreamLocalAddress(): string {
     return this.#exchange.stream.peer.localAddress

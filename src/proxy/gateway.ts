@@ -13,6 +13,7 @@ import type { Cluster } from "../upstream/cluster.ts"
 import { ClusterManager } from "../upstream/cluster-manager.ts"
 import { resolveBySystem } from "../upstream/dns.ts"
 import { H1Pool } from "../upstream/h1-pool.ts"
+import type { HttpPool } from "../upstream/http-pool.ts"
 import { systemScheduler } from "../upstream/scheduler.ts"
 import { GatewayClock } from "./gateway-clock.ts"
 import type { Routing } from "./http-exchange.ts"
@@ -43,7 +44,7 @@ export class Gateway {
   readonly #clock = new GatewayClock()
   readonly #wheel = new TimerWheel(() => performance.now())
   readonly #environment: ListenerEnvironment
-  readonly #clusters: ClusterManager<H1Pool>
+  readonly #clusters: ClusterManager<HttpPool>
   /** By what is bound: a listener that stays bound stays the same object. */
   #listeners: ReadonlyMap<string, HttpListener> = new Map()
   /** No longer in the snapshot, with connections that still finish. */
@@ -71,7 +72,7 @@ export class Gateway {
         return clock.coarseNowMs
       },
     }
-    this.#clusters = new ClusterManager<H1Pool>({
+    this.#clusters = new ClusterManager<HttpPool>({
       createPool: (endpoint, spec) => new H1Pool(endpoint, spec, pools),
       resolve: resolveBySystem,
       scheduler: systemScheduler,
@@ -124,7 +125,7 @@ export class Gateway {
     )
   }
 
-  get clusters(): readonly Cluster<H1Pool>[] {
+  get clusters(): readonly Cluster<HttpPool>[] {
     return this.#clusters.clusters()
   }
 
@@ -155,7 +156,7 @@ export class Gateway {
   }
 }
 
-function routingOf(listener: Listener, clusters: readonly Cluster<H1Pool>[]): Routing | null {
+function routingOf(listener: Listener, clusters: readonly Cluster<HttpPool>[]): Routing | null {
   const chain = listener.filterChains[0]
   return chain?.kind === "http" && chain.tls === null ? { routes: chain.routes, clusters } : null
 }

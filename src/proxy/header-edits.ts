@@ -4,6 +4,7 @@
  * never make an invalid head.
  */
 import type { HeaderEdits, HeaderOperation } from "../compile/snapshot.ts"
+import { fieldIdOf, IS_MADE_BY_CODEC } from "../http/field-names.ts"
 import type { FieldTable } from "../http/field-table.ts"
 import { isFieldValue } from "../http/h1/scan-fields.ts"
 import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
@@ -15,17 +16,22 @@ export interface RecordSource {
 }
 
 export function applyHeaderEdits(fields: FieldTable, edits: HeaderEdits, source: RecordSource): void {
-  for (const name of edits.remove) fields.dropNamed(name)
+  for (const name of edits.remove) if (!isMadeByCodec(name)) fields.dropNamed(name)
   for (const operation of edits.set) {
     const value = renderedValue(operation, source)
-    if (value === "") continue
+    if (value === "" || isMadeByCodec(operation.nameLower)) continue
     fields.dropNamed(operation.nameLower)
     fields.append(operation.name, value)
   }
   for (const operation of edits.add) {
     const value = renderedValue(operation, source)
-    if (value !== "") fields.append(operation.name, value)
+    if (value !== "" && !isMadeByCodec(operation.nameLower)) fields.append(operation.name, value)
   }
+}
+
+/** Framing and hop-by-hop fields say what the codec does: an edit of them would be a lie, or a smuggled request. */
+function isMadeByCodec(nameLower: string): boolean {
+  return IS_MADE_BY_CODEC[fieldIdOf(nameLower, 0, nameLower.length)] === 1
 }
 
 /** "" = nothing to do: a value that renders empty skips its operation (semantics sheet 3.10 (6)). */

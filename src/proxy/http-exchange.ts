@@ -1,56 +1,46 @@
 /**
  * One request and its response: the life of a request, top to bottom.
  *
- *   onRequestHead   1 sanitize the fields   2 find the virtual host   3 find the route   4 act:
- *                     redirect / direct response: answered here
- *                     forward: edit, choose cluster and endpoint, get a connection
- *   onConnection    5 send the head; the body streams after it
- *   onResponseHead  6 edit, send downstream; the body streams after it
- *   onResponseEnd   7 close the books: counters, access log
+ *   onRequestHead    1 sanitize the fields   2 find the virtual host   3 find the route   4 act:
+ *                      redirect / direct response: answered here
+ *                      forward: 5 fault   6 CORS   7 edit   8 mirror   9 the upstream request with its tries
+ *   onUpstreamHead   10 edit, send downstream; the body streams after it
+ *   onUpstreamEnd    11 close the books: counters, access log
  *
  * Every way out, errors too, ends in `#closeBooks`: nothing is lost quietly. Knows no protocol: codecs are behind
  * `http/stream`. A state machine of callbacks, because a promise per step would cost more than the step.
  */
-import type { ForwardAction, RedirectAction, Route, RouteConfiguration, WeightedCluster } from "../compile/snapshot.ts"
+import type { ForwardAction, Route, RouteConfiguration, WeightedCluster } from "../compile/snapshot.ts"
 import { hostWithoutPort } from "../http/authority.ts"
-import type { H1ClientConnection } from "../http/h1/client-connection.ts"
 import type { FaultAnswer } from "../http/h1/faults.ts"
 import { BODY_NONE, type ResponseHead } from "../http/message.ts"
-import type {
-  DownstreamEvents,
-  DownstreamStream,
-  UpstreamEvents,
-  UpstreamFailure,
-  UpstreamStream,
-} from "../http/stream.ts"
+import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Cluster } from "../upstream/cluster.ts"
-import type { Endpoint } from "../upstream/endpoint.ts"
-import type { ConnectionRequester, H1Pool } from "../upstream/h1-pool.ts"
+import type { HttpPool } from "../upstream/http-pool.ts"
 import { chooseWeightedCluster } from "../upstream/weighted-choice.ts"
+import { judgeCors, markResponse } from "./cors.ts"
 import { ExchangeRecord } from "./exchange-record.ts"
+import { abortReply, isDrawn } from "./fault-injection.ts"
 import { applyHeaderEdits } from "./header-edits.ts"
 import {
   CLUSTER_NOT_FOUND,
-  failureFlag,
-  failureText,
   grpcReplyHead,
   type LocalReply,
   localReplyHead,
-  NO_HEALTHY_UPSTREAM,
   REWRITE_FAILED,
   ROUTE_NOT_FOUND,
   UPGRADE_FAILED,
-  UPSTREAM_TIMEOUT,
-  upstreamFailureReply,
 } from "./local-replies.ts"
+import { MirrorRequest } from "./mirror-request.ts"
 import { rewritePath } from "./path-rewrite.ts"
 import { httpsRedirectLocation, redirectLocation } from "./redirect.ts"
 import { sanitizeRequestFields } from "./request-fields.ts"
 import { finishResponseFields, sanitizeResponseFields } from "./response-fields.ts"
-import { backoffMs, isRetriable, isSafelyRepeatable } from "./retry.ts"
+import { effectiveTimeoutMs } from "./timeout.ts"
+import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts"
 
 /** What an exchange needs from its surroundings; the same object for all exchanges of a listener. */
 export interface ExchangeEnvironment {
@@ -65,21 +55,18 @@ export interface ExchangeEnvironment {
 export interface Routing {
   readonly routes: RouteConfiguration
   /** Indexed by `ClusterSpec.index`. */
-  readonly clusters: readonly Cluster<H1Pool>[]
+  readonly clusters: readonly Cluster<HttpPool>[]
 }
 
-/** A connection that the upstream had closed while it idled is replaced this often for one request. */
-const STALE_CONNECTIONS_MAX = 3
+const NO_BODY = new Uint8Array(0)
 
-export class HttpExchange implements DownstreamEvents, UpstreamEvents, ConnectionRequester {
+export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   readonly stream: DownstreamStream
   readonly startedAtMs: number
   originalPath = ""
   route: Route | null = null
   clusterName = ""
-  upstreamHost = ""
-  upstreamLocalAddress = ""
-  transportFailureReason = ""
+  upstream: UpstreamRequest | null = null
   responseHead: ResponseHead | null = null
   responseStatus = 0
   responseFlags = ""
@@ -90,18 +77,13 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
   readonly #routing: Routing
   #action: ForwardAction | null = null
   #destination: WeightedCluster | null = null
-  #cluster: Cluster<H1Pool> | null = null
-  #endpoint: Endpoint<H1Pool> | null = null
-  #upstream: UpstreamStream | null = null
-  #tried: Endpoint<H1Pool>[] | null = null
-  #attempt = 1
-  #staleConnections = 0
-  #sentAtMs = 0
+  #mirrors: MirrorRequest[] | null = null
+  /** Origin that the response is marked for; "" = none. */
+  #corsOrigin = ""
+  #delay: Deadline | null = null
   #isRequestEnded = false
   #requestTrailers = ""
   #isOver = false
-  #routeDeadline: Deadline | null = null
-  #retryDeadline: Deadline | null = null
 
   constructor(stream: DownstreamStream, environment: ExchangeEnvironment) {
     this.stream = stream
@@ -117,11 +99,11 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
   onRequestHead(): void {
     const { stream } = this
     const { request } = stream
-    const { routes } = this.#routing
     this.originalPath = request.path
     sanitizeRequestFields(request, stream.peer.remoteIp)
     // No route of an Istio gateway matches CONNECT (semantics sheet 4.4).
-    const host = request.method === "CONNECT" ? null : routes.hosts.find(hostWithoutPort(request.authority))
+    if (request.method === "CONNECT") return this.#reply(ROUTE_NOT_FOUND)
+    const host = this.#routing.routes.hosts.find(hostWithoutPort(request.authority))
     if (host === null) return this.#reply(ROUTE_NOT_FOUND)
     if (host.requireTls && request.scheme !== "https") return this.#redirect(301, httpsRedirectLocation(request))
     const route = host.paths.find(request, null)
@@ -130,270 +112,232 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
     const { action } = route
     switch (action.kind) {
       case "forward":
-        return this.#forward(route, action)
+        return this.#forward(action)
       case "redirect":
-        return this.#redirectRoute(route, action)
+        return this.#redirect(action.status, redirectLocation(request, action, route.match))
       case "direct-response":
-        return this.#respond(localReplyHead(action.status, action.body, "text/plain"), action.body, "direct_response")
+        return this.#reply({ status: action.status, body: "", flags: "", details: "direct_response" }, action.body)
     }
   }
 
-  #redirectRoute(route: Route, action: RedirectAction): void {
-    this.#redirect(action.status, redirectLocation(this.stream.request, action, route.match))
-  }
+  // --- 5 to 9: forward -----------------------------------------------------------------------------------------------
 
-  #redirect(status: number, location: string): void {
-    const head = localReplyHead(status, NO_BODY, "")
-    head.fields.append("location", location)
-    this.#respond(head, NO_BODY, "direct_response")
-  }
-
-  // --- 4: forward ----------------------------------------------------------------------------------------------------
-
-  #forward(route: Route, action: ForwardAction): void {
-    const { request } = this.stream
+  #forward(action: ForwardAction): void {
     const { entries } = action.destinations
     const single = entries.length === 1 ? entries[0] : undefined
     const destination = single ?? chooseWeightedCluster(action.destinations, Math.random())
     this.#action = action
     this.#destination = destination
     this.clusterName = destination.clusterName
-    const cluster = this.#routing.clusters[destination.clusterIndex]
-    if (cluster === undefined) return this.#reply(CLUSTER_NOT_FOUND)
-    this.#cluster = cluster
-    if (request.upgrade !== "" && request.upgrade !== "websocket") return this.#reply(UPGRADE_FAILED)
+    const { fault } = action
+    if (fault !== null && isDrawn(fault.delayPpm, Math.random())) return this.#delayBy(fault.delayMs, action)
+    this.#forwardUndelayed(action)
+  }
 
-    // Header operations first, then host, then path (semantics sheet 3.2): values may still name the old path.
-    if (destination.requestEdits !== null) applyHeaderEdits(request.fields, destination.requestEdits, this)
-    if (route.requestEdits !== null) applyHeaderEdits(request.fields, route.requestEdits, this)
-    const host = action.hostRewrite ?? destination.hostRewrite
+  #delayBy(delayMs: number, action: ForwardAction): void {
+    this.#addFlag("DI")
+    if (!this.stream.isRequestComplete) this.stream.pauseRequest()
+    this.#delay = new Deadline(() => this.#forwardUndelayed(action))
+    this.#environment.wheel.set(this.#delay, delayMs)
+  }
+
+  #forwardUndelayed(action: ForwardAction): void {
+    const { fault, cors } = action
+    const { request } = this.stream
+    if (fault !== null && isDrawn(fault.abortPpm, Math.random())) return this.#reply(abortReply(fault))
+    if (cors !== null) {
+      const verdict = judgeCors(request, cors)
+      if (verdict.kind === "preflight") {
+        finishResponseFields(verdict.head, -1)
+        return this.#respond(verdict.head, NO_BODY, "cors_response")
+      }
+      if (verdict.kind === "mark") this.#corsOrigin = verdict.origin
+    }
+    if (request.upgrade !== "" && request.upgrade !== "websocket") return this.#reply(UPGRADE_FAILED)
+    const cluster = this.#routing.clusters[this.#destination?.clusterIndex ?? -1]
+    if (cluster === undefined) return this.#reply(CLUSTER_NOT_FOUND)
+    const timeoutMs = effectiveTimeoutMs(request, action)
+    if (!this.#editRequest(action, timeoutMs)) return this.#reply(REWRITE_FAILED)
+    if (action.mirrors.length > 0) this.#mirror(action, timeoutMs)
+    const upstream = new UpstreamRequest(this, action, cluster, timeoutMs, this.#environment.wheel)
+    this.upstream = upstream
+    upstream.start()
+    if (this.#isRequestEnded) this.#endUpstream(this.#requestTrailers)
+  }
+
+  /**
+   * Header operations first, then host, then path (semantics sheet 3.2): values may still name the old path.
+   * @returns false when the rewritten path could not be sent
+   */
+  #editRequest(action: ForwardAction, timeoutMs: number): boolean {
+    const { request } = this.stream
+    const { fields } = request
+    const destinationEdits = this.#destination?.requestEdits ?? null
+    const routeEdits = this.route?.requestEdits ?? null
+    if (destinationEdits !== null) applyHeaderEdits(fields, destinationEdits, this)
+    if (routeEdits !== null) applyHeaderEdits(fields, routeEdits, this)
+    const host = action.hostRewrite ?? this.#destination?.hostRewrite ?? null
     if (host !== null) {
-      request.fields.dropNamed("host")
-      request.fields.append("host", host)
+      fields.dropNamed("host")
+      fields.append("host", host)
       request.authority = host
     }
     if (action.pathRewrite !== null) {
       const path = rewritePath(request.path, request.pathLength, action.pathRewrite)
-      if (path === null) return this.#reply(REWRITE_FAILED)
-      request.fields.append("x-envoy-original-path", request.path)
+      if (path === null) return false
+      fields.append("x-envoy-original-path", request.path)
       request.path = path
     }
-    if (action.timeoutMs > 0) request.fields.append("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs))
-    this.#startTry(cluster)
+    if (timeoutMs > 0) fields.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs))
+    return true
   }
 
-  #startTry(cluster: Cluster<H1Pool>): void {
-    const endpoint = cluster.pickEndpoint(this.#tried)
-    if (endpoint === null) return this.#reply(NO_HEALTHY_UPSTREAM)
-    endpoint.startRequest()
-    this.#endpoint = endpoint
-    this.upstreamHost = endpoint.hostText
-    const connection = endpoint.pool.acquire(this)
-    if (connection !== null) this.onConnection(connection)
-    else if (!this.stream.isRequestComplete) this.stream.pauseRequest()
-  }
-
-  // --- 5: the request goes out ---------------------------------------------------------------------------------------
-
-  onConnection(connection: H1ClientConnection): void {
-    this.#upstream = connection
-    this.upstreamLocalAddress = connection.localAddress
-    this.#sentAtMs = performance.now()
-    connection.start(this, this.stream.request, `x-envoy-attempt-count: ${this.#attempt}\r\n`)
-    if (this.#isRequestEnded) connection.sendEnd(this.#requestTrailers)
-    this.stream.resumeRequest()
-  }
-
-  onConnectFailure(failure: UpstreamFailure): void {
-    this.onUpstreamFailure(failure)
+  #mirror(action: ForwardAction, timeoutMs: number): void {
+    const { stream } = this
+    if (stream.request.upgrade !== "") return
+    for (const mirror of action.mirrors) {
+      const cluster = this.#routing.clusters[mirror.clusterIndex]
+      if (cluster === undefined || !isDrawn(mirror.ppm, Math.random())) continue
+      const { wheel } = this.#environment
+      const copy = new MirrorRequest(stream.request, cluster, stream.peer.localIp, timeoutMs, wheel)
+      this.#mirrors ??= []
+      this.#mirrors.push(copy)
+      copy.start()
+    }
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     this.requestBodyBytes += end - start
-    const upstream = this.#upstream
-    if (upstream === null) return
-    upstream.sendBody(bytes, start, end)
-    if (upstream.isBackedUp) this.stream.pauseRequest()
-  }
-
-  onUpstreamDrain(): void {
-    this.stream.resumeRequest()
+    this.upstream?.sendBody(bytes, start, end)
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.sendBody(bytes, start, end)
   }
 
   onRequestEnd(trailers: string): void {
     this.#isRequestEnded = true
     this.#requestTrailers = trailers
-    this.#sentAtMs = performance.now()
-    const timeoutMs = this.#action?.timeoutMs ?? 0
-    if (timeoutMs > 0 && !this.#isOver) {
-      this.#routeDeadline = new Deadline(() => this.#onRouteTimeout())
-      this.#environment.wheel.set(this.#routeDeadline, timeoutMs)
-    }
-    this.#upstream?.sendEnd(trailers)
+    if (this.upstream !== null) this.#endUpstream(trailers)
   }
 
-  // --- 6: the response comes back ------------------------------------------------------------------------------------
+  #endUpstream(trailers: string): void {
+    this.upstream?.sendEnd(trailers)
+    if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.sendEnd()
+  }
 
-  onResponseInformational(head: ResponseHead): void {
+  // --- 10: the response comes back -----------------------------------------------------------------------------------
+
+  onUpstreamInformational(head: ResponseHead): void {
     // Only what the client waits for; other 1xx are dropped, as Envoy does (semantics sheet 4.4).
     if (head.status !== 100 || !this.stream.request.expectsContinue) return
     sanitizeResponseFields(head)
     this.stream.sendInformational(head)
   }
 
-  onResponseHead(head: ResponseHead): void {
-    const { stream, route } = this
-    const { request } = stream
-    if (head.status === 101 && request.upgrade === "") {
-      this.#upstream?.cancel()
-      return this.onUpstreamFailure({ kind: "protocol-error", transportReason: "", isStaleConnection: false })
-    }
-    this.#cluster?.stats.countResponse(head.status)
+  onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void {
+    const { stream, upstream } = this
     sanitizeResponseFields(head)
-    this.#applyResponseEdits(head, route)
-    finishResponseFields(head, performance.now() - this.#sentAtMs)
+    this.#editResponse(head)
+    finishResponseFields(head, serviceTimeMs)
     this.responseHead = head
     this.responseStatus = head.status
     this.responseDetails = "via_upstream"
+    if (head.status >= 500 && upstream !== null && upstream.isRetryLimitReached) this.#addFlag("URX")
     stream.sendHead(head)
     if (head.status === 101) {
       this.#environment.counters.upgradesTotal++
+      this.#environment.counters.upgradesActive++
       stream.startTunnel()
-      this.#upstream?.startTunnel()
+      upstream?.startTunnel()
     }
   }
 
-  onResponseBody(bytes: Buffer, start: number, end: number): void {
+  /** CORS marks, then the destination's operations, then the rule's (semantics sheet 3.9, 3.10). */
+  #editResponse(head: ResponseHead): void {
+    const cors = this.#action?.cors ?? null
+    if (cors !== null && this.#corsOrigin !== "") markResponse(head.fields, cors, this.#corsOrigin)
+    const destinationEdits = this.#destination?.responseEdits ?? null
+    const routeEdits = this.route?.responseEdits ?? null
+    if (destinationEdits !== null) applyHeaderEdits(head.fields, destinationEdits, this)
+    if (routeEdits !== null) applyHeaderEdits(head.fields, routeEdits, this)
+  }
+
+  onUpstreamBody(bytes: Buffer, start: number, end: number): void {
     this.responseBodyBytes += end - start
     this.stream.sendBody(bytes, start, end)
-    if (this.stream.isBackedUp) this.#upstream?.pauseResponse()
   }
 
   onDownstreamDrain(): void {
-    this.#upstream?.resumeResponse()
+    this.upstream?.onDownstreamDrain()
   }
 
-  onResponseEnd(trailers: string): void {
-    this.#upstream = null
-    this.#endTry(this.responseStatus >= 500)
+  onUpstreamEnd(trailers: string): void {
     this.#closeBooks()
     this.stream.sendEnd(this.stream.request.acceptsTrailers ? trailers : "")
   }
 
-  #applyResponseEdits(head: ResponseHead, route: Route | null): void {
-    const destinationEdits = this.#destination?.responseEdits ?? null
-    if (destinationEdits !== null) applyHeaderEdits(head.fields, destinationEdits, this)
-    if (route !== null && route.responseEdits !== null) applyHeaderEdits(head.fields, route.responseEdits, this)
-  }
-
   // --- what can go wrong ---------------------------------------------------------------------------------------------
 
-  onUpstreamFailure(failure: UpstreamFailure): void {
-    if (this.#isOver) return
-    this.#upstream = null
-    this.transportFailureReason = failure.transportReason
-    if (this.responseHead !== null) {
-      this.#endTry(true)
-      this.#addFlag(failureFlag(failure))
-      this.responseDetails = `upstream_reset_after_response_started{${failureText(failure)}}`
-      this.#cut()
-      return
-    }
-    if (this.#retries(failure)) return
-    this.#endTry(true)
-    this.#reply(upstreamFailureReply(failure, this.#attempt > 1))
+  onNoResponse(reply: LocalReply): void {
+    this.#reply(reply)
   }
 
-  /** @returns whether another try is under way or will be. */
-  #retries(failure: UpstreamFailure): boolean {
-    const cluster = this.#cluster
-    const policy = this.#action?.retry ?? null
-    if (cluster === null || this.requestBodyBytes > 0) return false
-    if (failure.isStaleConnection) {
-      if (this.#staleConnections === STALE_CONNECTIONS_MAX || !isSafelyRepeatable(this.stream.request)) return false
-      this.#staleConnections++
-      this.#endTry(false)
-      this.#startTry(cluster)
-      return true
-    }
-    if (policy === null || this.#attempt > policy.attempts || !isRetriable(failure, policy)) return false
-    const failed = this.#endpoint
-    if (policy.avoidPreviousHosts && failed !== null) {
-      if (this.#tried === null) this.#tried = []
-      this.#tried.push(failed)
-    }
-    this.#endTry(true)
-    cluster.stats.upstreamRqRetry++
-    this.#retryDeadline = new Deadline(() => this.#startTry(cluster))
-    this.#environment.wheel.set(this.#retryDeadline, backoffMs(policy, this.#attempt, Math.random()))
-    this.#attempt++
-    return true
-  }
-
-  #onRouteTimeout(): void {
-    if (this.#isOver) return
-    if (this.#cluster !== null) this.#cluster.stats.upstreamRqTimeout++
-    this.#giveUpUpstream()
-    if (this.responseHead === null) return this.#reply(UPSTREAM_TIMEOUT)
-    this.#addFlag("UT")
-    this.responseDetails = "upstream_response_timeout"
-    this.#cut()
+  onResponseCut(flag: string, details: string): void {
+    this.#addFlag(flag)
+    this.responseDetails = details
+    this.#closeBooks()
+    this.stream.abort()
   }
 
   onRequestFault(answer: FaultAnswer): void {
     this.#environment.counters.countProtocolError(answer.name)
     if (this.#isOver) return
-    this.#giveUpUpstream()
-    const reply = { status: answer.status, body: answer.body, flags: "DPE", details: answer.details }
-    if (this.responseHead === null) return this.#reply(reply)
-    this.#addFlag(reply.flags)
-    this.responseDetails = reply.details
-    this.#cut()
+    this.upstream?.cancel()
+    if (this.responseHead !== null) return this.onResponseCut("DPE", answer.details)
+    this.#reply({ status: answer.status, body: answer.body, flags: "DPE", details: answer.details })
   }
 
   onDownstreamGone(): void {
     if (this.#isOver) return
-    this.#giveUpUpstream()
+    this.upstream?.cancel()
+    if (this.#mirrors !== null && !this.#isRequestEnded) for (const mirror of this.#mirrors) mirror.cancel()
     this.#addFlag("DC")
     this.responseDetails = "downstream_remote_disconnect"
     this.#closeBooks()
   }
 
-  #giveUpUpstream(): void {
-    this.#upstream?.cancel()
-    this.#upstream = null
-    this.#endpoint?.pool.cancel(this)
-    this.#endTry(false)
-  }
-
-  /** The try's endpoint has no more to do with this exchange. */
-  #endTry(hasFailed: boolean): void {
-    const endpoint = this.#endpoint
-    this.#endpoint = null
-    endpoint?.finishRequest(hasFailed)
-  }
-
   // --- answers of our own --------------------------------------------------------------------------------------------
 
-  #reply(reply: LocalReply): void {
-    this.responseFlags = reply.flags
-    const body = Buffer.from(reply.body, "latin1")
-    const head = this.stream.request.isGrpc()
-      ? grpcReplyHead(reply.status, reply.body)
-      : localReplyHead(reply.status, body, "text/plain")
-    this.#environment.counters.countLocalReply(reply.flags)
-    this.#respond(head, body, reply.details)
+  #redirect(status: number, location: string): void {
+    const head = localReplyHead(status, NO_BODY)
+    head.fields.append("location", location)
+    this.#editResponse(head)
+    finishResponseFields(head, -1)
+    this.#respond(head, NO_BODY, "direct_response")
+  }
+
+  /** @param body where it is not the reply's own text */
+  #reply(reply: LocalReply, body: Uint8Array = Buffer.from(reply.body, "latin1")): void {
+    if (reply.flags !== "") {
+      this.#addFlag(reply.flags)
+      this.#environment.counters.countLocalReply(reply.flags)
+    }
+    const isGrpc = this.stream.request.isGrpc()
+    const head = isGrpc ? grpcReplyHead(reply, body) : localReplyHead(reply.status, body)
+    this.#editResponse(head)
+    // Unless the rule has set another.
+    if (!isGrpc && body.length > 0 && head.fields.joinedValue("content-type") === null) {
+      head.fields.append("content-type", "text/plain")
+    }
+    finishResponseFields(head, -1)
+    this.#respond(head, isGrpc ? NO_BODY : body, reply.details)
   }
 
   #respond(head: ResponseHead, body: Uint8Array, details: string): void {
     const { stream } = this
-    this.#applyResponseEdits(head, this.route)
-    finishResponseFields(head, -1)
     this.responseHead = head
     this.responseStatus = head.status
     this.responseDetails = details
     const hasBody = head.bodyLength > 0 && stream.request.method !== "HEAD"
-    if (stream.request.method === "HEAD") head.bodyLength = BODY_NONE
+    if (!hasBody) head.bodyLength = BODY_NONE
     stream.sendHead(head)
     if (hasBody) {
       this.responseBodyBytes = body.length
@@ -403,13 +347,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
     stream.sendEnd("")
   }
 
-  /** The response cannot be completed: what the client has is cut, and the books are closed. */
-  #cut(): void {
-    this.#closeBooks()
-    this.stream.abort()
-  }
-
-  // --- 7: the books --------------------------------------------------------------------------------------------------
+  // --- 11: the books -------------------------------------------------------------------------------------------------
 
   #addFlag(flag: string): void {
     this.responseFlags = this.responseFlags === "" ? flag : `${this.responseFlags},${flag}`
@@ -423,12 +361,10 @@ export class HttpExchange implements DownstreamEvents, UpstreamEvents, Connectio
     if (this.#isOver) return
     this.#isOver = true
     const { counters, accessLog, wheel } = this.#environment
-    if (this.#routeDeadline !== null) wheel.clear(this.#routeDeadline)
-    if (this.#retryDeadline !== null) wheel.clear(this.#retryDeadline)
+    if (this.#delay !== null) wheel.clear(this.#delay)
     counters.requestsActive--
+    if (this.responseStatus === 101) counters.upgradesActive--
     counters.countResponse(this.responseStatus)
     if (accessLog !== null) accessLog.write(new ExchangeRecord(this))
   }
 }
-
-const NO_BODY = new Uint8Array(0)

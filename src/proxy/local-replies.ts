@@ -14,6 +14,8 @@ export interface LocalReply {
   readonly flags: string
   /** `%RESPONSE_CODE_DETAILS%` */
   readonly details: string
+  /** Where it does not follow from `status`. */
+  readonly grpcStatus?: number
 }
 
 export const ROUTE_NOT_FOUND: LocalReply = { status: 404, body: "", flags: "NR", details: "route_not_found" }
@@ -30,6 +32,7 @@ export const UPSTREAM_TIMEOUT: LocalReply = {
   flags: "UT",
   details: "upstream_response_timeout",
 }
+export const PER_TRY_TIMEOUT: LocalReply = { ...UPSTREAM_TIMEOUT, details: "upstream_per_try_timeout" }
 export const UPGRADE_FAILED: LocalReply = { status: 403, body: "", flags: "", details: "upgrade_failed" }
 export const REWRITE_FAILED: LocalReply = {
   status: 400,
@@ -48,6 +51,7 @@ const RESET_REASONS: Readonly<Record<UpstreamFailure["kind"], ResetReason>> = Ob
   "connect-failure": { text: "remote connection failure", status: 503, flag: "UF" },
   "connect-timeout": { text: "connection timeout", status: 503, flag: "UF" },
   "connection-termination": { text: "connection termination", status: 503, flag: "UC" },
+  "per-try-timeout": { text: "upstream per try timeout", status: 504, flag: "UT" },
   "protocol-error": { text: "protocol error", status: 502, flag: "UPE" },
   overflow: { text: "overflow", status: 503, flag: "UO" },
 })
@@ -96,35 +100,43 @@ function grpcStatusOf(httpStatus: number): number {
   }
 }
 
-/** The head of a response with this body; `content-type` only where there is a body. */
-export function localReplyHead(status: number, body: Uint8Array, contentType: string): ResponseHead {
+const HTTP_STATUS_OF_GRPC: readonly number[] = [
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+]
+
+/** gRPC status to HTTP status (semantics sheet 5.3). */
+export function httpStatusOfGrpc(grpcStatus: number): number {
+  return HTTP_STATUS_OF_GRPC[grpcStatus] ?? 500
+}
+
+/** The head of a response with this body. `content-type` is the caller's business. */
+export function localReplyHead(status: number, body: Uint8Array): ResponseHead {
   const head = new ResponseHead()
   head.status = status
   head.reason = reasonPhrase(status)
   head.bodyLength = body.length
-  if (body.length > 0) head.fields.append("content-type", contentType)
   if (status === 204 || status === 304) head.bodyLength = BODY_NONE
   else head.fields.append("content-length", String(body.length))
   return head
 }
 
 /** The trailers-only form for a gRPC request. @param body becomes `grpc-message`, percent-encoded */
-export function grpcReplyHead(httpStatus: number, body: string): ResponseHead {
+export function grpcReplyHead(reply: LocalReply, body: Uint8Array): ResponseHead {
   const head = new ResponseHead()
   head.status = 200
   head.reason = "OK"
   head.bodyLength = 0
   head.fields.append("content-type", "application/grpc")
-  head.fields.append("grpc-status", String(grpcStatusOf(httpStatus)))
-  if (body !== "") head.fields.append("grpc-message", encodeGrpcMessage(body))
+  head.fields.append("grpc-status", String(reply.grpcStatus ?? grpcStatusOf(reply.status)))
+  if (body.length > 0) head.fields.append("grpc-message", encodeGrpcMessage(body))
   head.fields.append("content-length", "0")
   return head
 }
 
 /** gRPC over HTTP/2 "Responses": bytes outside 0x20-0x7d, and the percent sign, as %XX. */
-function encodeGrpcMessage(text: string): string {
+function encodeGrpcMessage(message: Uint8Array): string {
   let encoded = ""
-  for (const byte of Buffer.from(text, "latin1")) {
+  for (const byte of message) {
     encoded +=
       byte < 0x20 || byte > 0x7d || byte === 0x25
         ? `%${byte.toString(16).toUpperCase().padStart(2, "0")}`

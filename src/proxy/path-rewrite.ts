@@ -12,8 +12,12 @@ import { skipTarget } from "../http/h1/scan-fields.ts"
 export function rewritePath(path: string, pathLength: number, rewrite: PathRewrite): string | null {
   const query = path.slice(pathLength)
   const rewritten = rewrittenPath(path.slice(0, pathLength), rewrite)
-  const isTarget = rewritten.startsWith("/") && skipTarget(rewritten, 0, rewritten.length) === rewritten.length
-  return isTarget ? rewritten + query : null
+  return isTarget(rewritten) ? rewritten + query : null
+}
+
+/** RFC 9112 section 3.2.1: a target has no fragment; whoever cuts it off would see another path than we. */
+function isTarget(path: string): boolean {
+  return path.startsWith("/") && skipTarget(path, 0, path.length) === path.length && !path.includes("#")
 }
 
 function rewrittenPath(path: string, rewrite: PathRewrite): string {

@@ -4,7 +4,7 @@ import type { RequestHead } from "../http/message.ts"
 
 /** Gateway `tls.httpsRedirect`: Host with its port, path and query unchanged. */
 export function httpsRedirectLocation(request: RequestHead): string {
-  return `https://${request.authority}${request.path}`
+  return `https://${request.authority}${withLeadingSlash(request.path)}`
 }
 
 /**
@@ -13,7 +13,7 @@ export function httpsRedirectLocation(request: RequestHead): string {
  */
 export function redirectLocation(request: RequestHead, action: RedirectAction, match: RouteMatch): string {
   const scheme = action.scheme ?? request.scheme
-  return `${scheme}://${redirectAuthority(request, action, scheme)}${redirectPath(request, action, match)}`
+  return sendable(`${scheme}://${redirectAuthority(request, action, scheme)}${redirectPath(request, action, match)}`)
 }
 
 function redirectAuthority(request: RequestHead, action: RedirectAction, scheme: string): string {
@@ -48,8 +48,16 @@ function isDefaultPort(scheme: string, port: string): boolean {
   return (scheme === "http" && port === "80") || (scheme === "https" && port === "443")
 }
 
+/** Whatever the rule's texts hold, the field stays one line without white space. */
+function sendable(location: string): string {
+  return location.replace(
+    /[\0-\x20\x7f]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  )
+}
+
 /** `host:80` to `["host", "80"]`; IPv6 brackets stay with the host. */
 function splitPort(authority: string): readonly [string, string] {
-  const port = /:([0-9]+)$/.exec(authority)
+  const port = /:([0-9]*)$/.exec(authority)
   return port === null ? [authority, ""] : [authority.slice(0, port.index), port[1] ?? ""]
 }

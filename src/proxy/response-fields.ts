@@ -19,8 +19,12 @@ export function sanitizeResponseFields(head: ResponseHead): void {
  */
 export function finishResponseFields(head: ResponseHead, serviceTimeMs: number): void {
   const { fields } = head
+  if (fields.appended !== "") {
+    fields.dropNamed("server")
+    fields.dropNamed("x-envoy-upstream-service-time")
+  }
   let lines = ""
-  if (fields.indexOfId(FieldId.date) < 0) lines = `date: ${httpDate()}\r\n`
+  if (!fields.isPresent(FieldId.date, "date")) lines = `date: ${httpDate()}\r\n`
   if (serviceTimeMs >= 0) lines += `x-envoy-upstream-service-time: ${Math.trunc(serviceTimeMs)}\r\n`
   fields.appended += `${lines}server: ${SERVER_NAME}\r\n`
 }

@@ -1,28 +1,83 @@
-/** When a failed try may be made again (semantics sheet 3.6), and after how long. Pure decisions. */
+/**
+ * When a failed try may be made again, and after how long (semantics sheet 3.6; Envoy `x-envoy-retry-on`,
+ * `x-envoy-retry-grpc-on`). Pure decisions.
+ */
 import { RetryOn, type RetryPolicy } from "../compile/snapshot.ts"
-import { BODY_NONE, type RequestHead } from "../http/message.ts"
+import { FieldId } from "../http/field-names.ts"
+import { BODY_NONE, type RequestHead, type ResponseHead } from "../http/message.ts"
 import type { UpstreamFailure } from "../http/stream.ts"
 
 /** Methods that only read (RFC 9110 section 9.2.1): delivering one twice changes nothing. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"])
+
+/** Conditions that can only hold before anything of the body was sent. */
+const BEFORE_BODY =
+  RetryOn.connectFailure | RetryOn.refusedStream | RetryOn.resetBeforeRequest | RetryOn.http3PostConnectFailure
+
+const GRPC =
+  RetryOn.grpcCancelled |
+  RetryOn.grpcDeadlineExceeded |
+  RetryOn.grpcInternal |
+  RetryOn.grpcResourceExhausted |
+  RetryOn.grpcUnavailable
+
+const RETRY_ON_OF_GRPC_STATUS: Readonly<Record<string, number>> = Object.freeze({
+  "1": RetryOn.grpcCancelled,
+  "4": RetryOn.grpcDeadlineExceeded,
+  "8": RetryOn.grpcResourceExhausted,
+  "13": RetryOn.grpcInternal,
+  "14": RetryOn.grpcUnavailable,
+})
 
 /** Whether the request may be delivered twice without anybody having asked for retries. */
 export function isSafelyRepeatable(request: RequestHead): boolean {
   return SAFE_METHODS.has(request.method) && (request.bodyLength === BODY_NONE || request.bodyLength === 0)
 }
 
-/** Whether the policy's conditions cover a failure before any response. */
-export function isRetriable(failure: UpstreamFailure, policy: RetryPolicy): boolean {
+/** Whether a retry under this policy could have to send the body again, so that it must be kept. */
+export function mayNeedBody(policy: RetryPolicy, request: RequestHead): boolean {
+  let conditions = policy.retryOn & ~BEFORE_BODY
+  if (policy.statusCodes.length === 0) conditions &= ~RetryOn.statusCodes
+  if (!request.isGrpc()) conditions &= ~GRPC
+  return conditions !== 0
+}
+
+/** Whether the policy covers a failure before any response. */
+export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): boolean {
+  const { retryOn } = policy
+  // `5xx` and `gateway-error` cover what the gateway would answer with a 5xx itself, overflow excepted.
+  const anyReset = RetryOn.reset | RetryOn.serverError | RetryOn.gatewayError
   switch (failure.kind) {
     case "connect-failure":
     case "connect-timeout":
-      return (policy.retryOn & (RetryOn.connectFailure | RetryOn.serverError | RetryOn.gatewayError)) !== 0
+      return (retryOn & (RetryOn.connectFailure | RetryOn.serverError | RetryOn.gatewayError | RetryOn.reset)) !== 0
     case "connection-termination":
     case "protocol-error":
-      return (policy.retryOn & (RetryOn.reset | RetryOn.serverError | RetryOn.gatewayError)) !== 0
+    case "per-try-timeout":
+      return (retryOn & anyReset) !== 0
     case "overflow":
       return false
   }
+}
+
+/** Whether the policy covers a response, judged by its head. */
+export function retriesResponse(policy: RetryPolicy, head: ResponseHead): boolean {
+  const { retryOn } = policy
+  const { status } = head
+  // The head of every good response goes through here: one comparison, unless it could be gRPC's.
+  if (status < 400) return (retryOn & GRPC) !== 0 && status === 200 && retriesGrpcStatus(retryOn, head)
+  if (head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0 && (retryOn & RetryOn.envoyRatelimited) === 0) return false
+  if (status >= 500 && (retryOn & RetryOn.serverError) !== 0) return true
+  if (status >= 502 && status <= 504 && (retryOn & RetryOn.gatewayError) !== 0) return true
+  if (status === 409 && (retryOn & RetryOn.retriable4xx) !== 0) return true
+  if ((retryOn & RetryOn.statusCodes) !== 0 && policy.statusCodes.includes(status)) return true
+  return (retryOn & RetryOn.envoyRatelimited) !== 0 && head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0
+}
+
+/** `grpc-status` in the head means a trailers-only response; in trailers it comes too late. */
+function retriesGrpcStatus(retryOn: number, head: ResponseHead): boolean {
+  const status = head.fields.valueOfId(FieldId.grpcStatus)
+  return status !== null && (retryOn & (RETRY_ON_OF_GRPC_STATUS[status] ?? 0)) !== 0
 }
 
 /**

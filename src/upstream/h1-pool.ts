@@ -5,18 +5,11 @@
  */
 import { type ClientConnectionOwner, H1ClientConnection } from "../http/h1/client-connection.ts"
 import type { HttpLimits } from "../http/limits.ts"
-import type { UpstreamFailure } from "../http/stream.ts"
 import { connectSocket } from "../net/connect.ts"
 import type { SocketOwner } from "../net/socket.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { Endpoint } from "./endpoint.ts"
-import type { EndpointPool } from "./endpoint-pool.ts"
-
-/** Whoever waits for a connection. Exactly one of the two is called, unless it cancels. */
-export interface ConnectionRequester {
-  onConnection(connection: H1ClientConnection): void
-  onConnectFailure(failure: UpstreamFailure): void
-}
+import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
 
 /** What all pools of the gateway share. */
 export interface PoolEnvironment {
@@ -34,15 +27,15 @@ export interface PoolTimeouts {
   readonly idleTimeoutMs: number
 }
 
-export class H1Pool implements EndpointPool, ClientConnectionOwner {
-  readonly #endpoint: Endpoint<H1Pool>
+export class H1Pool implements HttpPool, ClientConnectionOwner {
+  readonly #endpoint: Endpoint<HttpPool>
   readonly #timeouts: PoolTimeouts
   readonly #environment: PoolEnvironment
   readonly #idle: H1ClientConnection[] = []
-  readonly #waiting: ConnectionRequester[] = []
+  readonly #waiting: UpstreamRequester[] = []
   #connectionCount = 0
 
-  constructor(endpoint: Endpoint<H1Pool>, timeouts: PoolTimeouts, environment: PoolEnvironment) {
+  constructor(endpoint: Endpoint<HttpPool>, timeouts: PoolTimeouts, environment: PoolEnvironment) {
     this.#endpoint = endpoint
     this.#timeouts = timeouts
     this.#environment = environment
@@ -60,8 +53,7 @@ export class H1Pool implements EndpointPool, ClientConnectionOwner {
     return this.#connectionCount
   }
 
-  /** An idle connection at once, or null: then the requester is called later, never during this call. */
-  acquire(requester: ConnectionRequester): H1ClientConnection | null {
+  acquire(requester: UpstreamRequester): H1ClientConnection | null {
     const connection = this.#idle.pop()
     if (connection !== undefined) return connection
     this.#waiting.push(requester)
@@ -71,8 +63,8 @@ export class H1Pool implements EndpointPool, ClientConnectionOwner {
     return null
   }
 
-  /** The requester no longer wants a connection. One that is being made for it will serve somebody else, or idle. */
-  cancel(requester: ConnectionRequester): void {
+  /** A connection that is being made for the requester will serve somebody else, or idle. */
+  cancel(requester: UpstreamRequester): void {
     const index = this.#waiting.indexOf(requester)
     if (index < 0) return
     this.#waiting.splice(index, 1)
@@ -83,7 +75,6 @@ export class H1Pool implements EndpointPool, ClientConnectionOwner {
     for (const connection of this.#idle.splice(0)) connection.close()
   }
 
-  /** Closes what has been idle too long. Called every few seconds. */
   closeExpired(nowMs: number): void {
     const expiredBeforeMs = nowMs - this.#timeouts.idleTimeoutMs
     // The stack is ordered by when each became idle: the oldest lie at the bottom.
@@ -135,7 +126,7 @@ export class H1Pool implements EndpointPool, ClientConnectionOwner {
   #offer(connection: H1ClientConnection): void {
     const requester = this.#nextWaiting()
     if (requester !== undefined) {
-      requester.onConnection(connection)
+      requester.onReady(connection)
     } else if (this.#endpoint.isDraining) {
       connection.close()
     } else {
@@ -144,7 +135,7 @@ export class H1Pool implements EndpointPool, ClientConnectionOwner {
     }
   }
 
-  #nextWaiting(): ConnectionRequester | undefined {
+  #nextWaiting(): UpstreamRequester | undefined {
     const requester = this.#waiting.shift()
     if (requester !== undefined) this.#endpoint.clusterStats.upstreamRqPendingActive--
     return requester

@@ -141,7 +141,7 @@ export class BodyDecoder {
       case State.chunkExtension:
         // Ignored, as RFC 9112 section 7.1.1 has it, but bounded and free of what could end a line elsewhere.
         if (byte === CR) this.#state = State.chunkSizeLf
-        else if (byte < 0x20 && byte !== 0x09) return Fault.badChunk
+        else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return Fault.badChunk
         else if (++this.#lineBytes > limits.chunkLineBytesMax) return Fault.badChunk
         return 0
       case State.chunkSizeLf:

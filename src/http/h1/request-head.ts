@@ -158,7 +158,9 @@ function readConnection(value: string): number {
     const name = untrimmed.trim()
     if (name === "close") options |= OPTION_CLOSE
     else if (name === "upgrade") options |= OPTION_UPGRADE
-    else if (PROTECTED_FROM_CONNECTION.has(name) || name.startsWith("x-envoy-")) return Fault.badConnectionOption
+    else if (PROTECTED_FROM_CONNECTION.has(name) || name.startsWith("x-envoy-") || name.startsWith(":")) {
+      return Fault.badConnectionOption
+    }
   }
   return options
 }

@@ -20,7 +20,6 @@ export const ResponseFraming = Object.freeze({
 })
 
 const SP = 0x20
-const CR = 0x0d
 
 /**
  * @param text from the status line to the final CRLF CRLF, latin1
@@ -40,8 +39,7 @@ export function parseResponseHead(text: string, head: ResponseHead, isHead: bool
   if (status < 0) return Fault.badStatusLine
   head.status = status
   const lineEnd = text.indexOf("\r\n", 12)
-  const afterStatus = text.charCodeAt(12)
-  if (lineEnd < 0 || (afterStatus !== SP && afterStatus !== CR)) return Fault.badStatusLine
+  if (lineEnd < 0 || (lineEnd > 12 && text.charCodeAt(12) !== SP)) return Fault.badStatusLine
   head.reason = lineEnd > 13 ? text.slice(13, lineEnd) : ""
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(head.reason)) return Fault.badStatusLine
 
@@ -67,7 +65,8 @@ function readFraming(head: ResponseHead, isHead: boolean, minorVersion: number):
   const { fields } = head
   let contentLength = -1
   let isChunked = false
-  let closes = minorVersion === 0
+  let saysClose = false
+  let saysKeepAlive = false
   for (let index = 0; index < fields.count; index++) {
     switch (fields.idAt(index)) {
       case FieldId.contentLength: {
@@ -83,8 +82,8 @@ function readFraming(head: ResponseHead, isHead: boolean, minorVersion: number):
         break
       case FieldId.connection: {
         const value = fields.valueAt(index)
-        if (/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value)) closes = true
-        else if (minorVersion === 0 && /(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value)) closes = false
+        if (/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(value)) saysClose = true
+        if (/(?:^|,)[ \t]*keep-alive[ \t]*(?:,|$)/i.test(value)) saysKeepAlive = true
         break
       }
     }
@@ -92,6 +91,8 @@ function readFraming(head: ResponseHead, isHead: boolean, minorVersion: number):
   if (isChunked && contentLength >= 0) return Fault.contentLengthAndChunked
 
   const { status } = head
+  // RFC 9112 section 9.3: `close` wins; without a word, 1.0 closes and 1.1 persists.
+  const closes = saysClose || (minorVersion === 0 && !saysKeepAlive)
   const closeBit = closes ? ResponseFraming.closes : 0
   if (isHead || status < 200 || status === 204 || status === 304) {
     head.bodyLength = BODY_NONE

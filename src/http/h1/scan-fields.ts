@@ -80,7 +80,7 @@ export function scanFields(
     const nameStart = offset
     while (((CLASS[text.charCodeAt(offset)] as number) & TOKEN) !== 0) offset++
     const nameEnd = offset
-    if (text.charCodeAt(offset) !== COLON) return nameFault(text.charCodeAt(offset), nameEnd - nameStart)
+    if (text.charCodeAt(offset) !== COLON) return nameFault(text, offset, nameEnd - nameStart)
     if (nameEnd === nameStart) return Fault.emptyName
     offset++
 
@@ -106,8 +106,9 @@ function isBlank(code: number): boolean {
   return code === SP || code === HTAB
 }
 
-function nameFault(code: number, nameLength: number): number {
+function nameFault(text: string, offset: number, nameLength: number): number {
+  const code = text.charCodeAt(offset)
   if (code === SP || code === HTAB) return nameLength === 0 ? Fault.obsFold : Fault.spaceBeforeColon
-  if (code === CR || code === LF) return Fault.bareLineEnd
+  if (code === LF || (code === CR && text.charCodeAt(offset + 1) !== LF)) return Fault.bareLineEnd
   return Fault.badName
 }

@@ -42,6 +42,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   readonly request = new RequestHead()
   readonly peer: PeerAddresses = this
   remoteIp = ""
+  localIp = ""
   remoteAddress = ""
   localAddress = ""
   readonly serverName: string
@@ -76,6 +77,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     this.#socket = socket
     this.#output.attach(socket)
     this.remoteIp = socket.remoteAddress
+    this.localIp = socket.localAddress
     this.remoteAddress = joinAddress(socket.remoteAddress, socket.remotePort)
     this.localAddress = joinAddress(socket.localAddress, socket.localPort)
   }

@@ -1,0 +1,343 @@
+/**
+ * One request on its way to a service: its tries, in order, until one answers or no more may be made (Envoy's router
+ * filter). The exchange hears of the one response that counts; what went before is not its business.
+ *
+ *   start ──▶ try: endpoint ──▶ connection ──▶ request sent ──▶ response head ──▶ … ──▶ end
+ *    ▲                 │ failure, per-try timeout, retriable response
+ *    └── back-off ◀────┘  while the policy, the budget and the kept body allow it
+ *
+ * Retry safety is a matter of where: once a byte of a response has gone to the client nothing is tried again.
+ */
+import type { ForwardAction, RetryPolicy } from "../compile/snapshot.ts"
+import type { ResponseHead } from "../http/message.ts"
+import type { DownstreamStream, UpstreamEvents, UpstreamFailure, UpstreamStream } from "../http/stream.ts"
+import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
+import type { Cluster } from "../upstream/cluster.ts"
+import type { Endpoint } from "../upstream/endpoint.ts"
+import type { HttpPool, ReadyUpstream, UpstreamRequester } from "../upstream/http-pool.ts"
+import {
+  failureFlag,
+  failureText,
+  type LocalReply,
+  NO_HEALTHY_UPSTREAM,
+  PER_TRY_TIMEOUT,
+  UPSTREAM_TIMEOUT,
+  upstreamFailureReply,
+} from "./local-replies.ts"
+import { backoffMs, isSafelyRepeatable, mayNeedBody, retriesFailure, retriesResponse } from "./retry.ts"
+import { RetryBuffer } from "./retry-buffer.ts"
+
+/** What the exchange hears. Exactly one of `onUpstreamHead` and `onNoResponse` comes first. */
+export interface UpstreamRequestOwner {
+  readonly stream: DownstreamStream
+  /** @param serviceTimeMs from the request sent to the response head */
+  onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void
+  onUpstreamInformational(head: ResponseHead): void
+  onUpstreamBody(bytes: Buffer, start: number, end: number): void
+  onUpstreamEnd(trailers: string): void
+  /** There will be no response: this is what the client gets instead. */
+  onNoResponse(reply: LocalReply): void
+  /** The response broke off after its head. */
+  onResponseCut(flag: string, details: string): void
+}
+
+/** A connection that the upstream had closed while it idled is replaced this often for one request. */
+const STALE_CONNECTIONS_MAX = 3
+
+export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
+  hostText = ""
+  localAddress = ""
+  transportFailureReason = ""
+  readonly #owner: UpstreamRequestOwner
+  readonly #cluster: Cluster<HttpPool>
+  readonly #policy: RetryPolicy | null
+  readonly #wheel: TimerWheel
+  readonly #timeoutMs: number
+  #endpoint: Endpoint<HttpPool> | null = null
+  #connection: UpstreamStream | null = null
+  #tried: Endpoint<HttpPool>[] | null = null
+  /** What was sent of the body, while another try may need it; null = no try after this one may. */
+  #kept: RetryBuffer | null = null
+  #attempt = 1
+  #staleConnections = 0
+  #sentAtMs = 0
+  #isBodySent = false
+  #isRequestEnded = false
+  #trailers = ""
+  #hasResponse = false
+  #isOver = false
+  #isCountedAsRetry = false
+  #routeDeadline: Deadline | null = null
+  #tryDeadline: Deadline | null = null
+  #retryDeadline: Deadline | null = null
+
+  /** @param timeoutMs of the whole exchange, retries included; 0 = none */
+  constructor(
+    owner: UpstreamRequestOwner,
+    action: ForwardAction,
+    cluster: Cluster<HttpPool>,
+    timeoutMs: number,
+    wheel: TimerWheel,
+  ) {
+    this.#owner = owner
+    this.#cluster = cluster
+    this.#policy = action.retry
+    this.#wheel = wheel
+    this.#timeoutMs = timeoutMs
+  }
+
+  start(): void {
+    const { stream } = this.#owner
+    const policy = this.#policy
+    if (policy !== null && !stream.isRequestComplete && mayNeedBody(policy, stream.request)) {
+      this.#kept = new RetryBuffer()
+    }
+    this.#startTry()
+  }
+
+  // --- a try ---------------------------------------------------------------------------------------------------------
+
+  #startTry(): void {
+    const endpoint = this.#cluster.pickEndpoint(this.#tried)
+    if (endpoint === null) return this.#giveUp(NO_HEALTHY_UPSTREAM)
+    endpoint.startRequest()
+    this.#endpoint = endpoint
+    this.hostText = endpoint.hostText
+    const connection = endpoint.pool.acquire(this)
+    if (connection !== null) this.onReady(connection)
+    else this.#holdBody()
+  }
+
+  /** The body waits with the client until there is somebody to send it to. */
+  #holdBody(): void {
+    const { stream } = this.#owner
+    if (!stream.isRequestComplete) stream.pauseRequest()
+  }
+
+  onReady(connection: ReadyUpstream): void {
+    const { stream } = this.#owner
+    this.#connection = connection
+    this.localAddress = connection.localAddress
+    this.#sentAtMs = performance.now()
+    connection.start(this, stream.request, `x-envoy-attempt-count: ${this.#attempt}\r\n`)
+    if (this.#kept !== null) this.#kept.replay(connection)
+    if (this.#isRequestEnded) this.#finishSending(connection)
+    stream.resumeRequest()
+  }
+
+  onConnectFailure(failure: UpstreamFailure): void {
+    this.#cluster.stats.upstreamRqPendingFailureEject++
+    this.onUpstreamFailure(failure)
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number): void {
+    this.#isBodySent = true
+    if (this.#kept !== null && !this.#kept.append(bytes, start, end)) this.#kept = null
+    const connection = this.#connection
+    if (connection === null) return
+    connection.sendBody(bytes, start, end)
+    if (connection.isBackedUp) this.#owner.stream.pauseRequest()
+  }
+
+  sendEnd(trailers: string): void {
+    this.#isRequestEnded = true
+    this.#trailers = trailers
+    if (this.#isOver) return
+    if (this.#timeoutMs > 0) {
+      this.#routeDeadline = new Deadline(() => this.#onRouteTimeout())
+      this.#wheel.set(this.#routeDeadline, this.#timeoutMs)
+    }
+    if (this.#connection !== null) this.#finishSending(this.#connection)
+  }
+
+  #finishSending(connection: UpstreamStream): void {
+    this.#sentAtMs = performance.now()
+    const perTryTimeoutMs = this.#policy?.perTryTimeoutMs ?? 0
+    if (perTryTimeoutMs > 0) {
+      this.#tryDeadline ??= new Deadline(() => this.#onTryTimeout())
+      this.#wheel.set(this.#tryDeadline, perTryTimeoutMs)
+    }
+    connection.sendEnd(this.#trailers)
+  }
+
+  onUpstreamDrain(): void {
+    this.#owner.stream.resumeRequest()
+  }
+
+  onDownstreamDrain(): void {
+    this.#connection?.resumeResponse()
+  }
+
+  // --- its response --------------------------------------------------------------------------------------------------
+
+  onResponseInformational(head: ResponseHead): void {
+    this.#owner.onUpstreamInformational(head)
+  }
+
+  onResponseHead(head: ResponseHead): void {
+    const { stream } = this.#owner
+    if (head.status === 101 && stream.request.upgrade === "") {
+      this.#connection?.cancel()
+      this.onUpstreamFailure({ kind: "protocol-error", transportReason: "", isStaleConnection: false })
+      return
+    }
+    this.#cluster.stats.countResponse(head.status)
+    const policy = this.#policy
+    if (policy !== null && head.status !== 101 && retriesResponse(policy, head) && this.#mayRetry(policy)) {
+      this.#connection?.cancel()
+      this.#retry(policy)
+      return
+    }
+    if (this.#isCountedAsRetry && head.status < 500) this.#cluster.stats.upstreamRqRetrySuccess++
+    this.#hasResponse = true
+    this.#kept = null
+    this.#owner.onUpstreamHead(head, performance.now() - this.#sentAtMs)
+  }
+
+  onResponseBody(bytes: Buffer, start: number, end: number): void {
+    this.#owner.onUpstreamBody(bytes, start, end)
+    if (this.#owner.stream.isBackedUp) this.#connection?.pauseResponse()
+  }
+
+  onResponseEnd(trailers: string): void {
+    this.#connection = null
+    this.#endTry(false)
+    this.#isOver = true
+    this.#clearDeadlines()
+    this.#owner.onUpstreamEnd(trailers)
+  }
+
+  startTunnel(): void {
+    this.#connection?.startTunnel()
+  }
+
+  /** How many answers came with this status before: for the retry-limit flag. */
+  get isRetryLimitReached(): boolean {
+    return this.#policy !== null && this.#policy.attempts > 0 && this.#attempt > this.#policy.attempts
+  }
+
+  // --- its failure ---------------------------------------------------------------------------------------------------
+
+  onUpstreamFailure(failure: UpstreamFailure): void {
+    if (this.#isOver) return
+    this.#connection = null
+    this.transportFailureReason = failure.transportReason
+    if (failure.kind === "connection-termination") this.#cluster.stats.upstreamRqRxReset++
+    if (failure.kind === "protocol-error") this.#cluster.stats.upstreamCxProtocolError++
+    if (this.#hasResponse) {
+      this.#endTry(true)
+      this.#isOver = true
+      this.#clearDeadlines()
+      this.#owner.onResponseCut(failureFlag(failure), `upstream_reset_after_response_started{${failureText(failure)}}`)
+      return
+    }
+    if (failure.isStaleConnection && this.#replacesStaleConnection()) return
+    const policy = this.#policy
+    if (policy !== null && retriesFailure(policy, failure) && this.#mayRetry(policy)) this.#retry(policy)
+    else this.#giveUp(upstreamFailureReply(failure, this.#attempt > 1))
+  }
+
+  /** A safe request on a connection that the upstream closed meanwhile: nobody need have asked for a retry. */
+  #replacesStaleConnection(): boolean {
+    if (this.#staleConnections === STALE_CONNECTIONS_MAX || !isSafelyRepeatable(this.#owner.stream.request))
+      return false
+    this.#staleConnections++
+    this.#endTry(false)
+    this.#startTry()
+    return true
+  }
+
+  #onTryTimeout(): void {
+    this.#cluster.stats.upstreamRqPerTryTimeout++
+    if (this.#hasResponse) return this.#cutForTimeout("upstream_per_try_timeout")
+    this.#connection?.cancel()
+    this.#connection = null
+    const policy = this.#policy
+    if (policy !== null && retriesFailure(policy, PER_TRY_FAILURE) && this.#mayRetry(policy)) this.#retry(policy)
+    else this.#giveUp(this.#attempt > 1 ? { ...PER_TRY_TIMEOUT, flags: "UT,URX" } : PER_TRY_TIMEOUT)
+  }
+
+  #onRouteTimeout(): void {
+    this.#cluster.stats.upstreamRqTimeout++
+    if (this.#hasResponse) return this.#cutForTimeout("upstream_response_timeout")
+    this.#abandonTry()
+    this.#giveUp(UPSTREAM_TIMEOUT)
+  }
+
+  #cutForTimeout(details: string): void {
+    this.#abandonTry()
+    this.#isOver = true
+    this.#clearDeadlines()
+    this.#owner.onResponseCut("UT", details)
+  }
+
+  /** No more tries. */
+  #giveUp(reply: LocalReply): void {
+    this.#endTry(true)
+    this.#isOver = true
+    this.#clearDeadlines()
+    this.#owner.onNoResponse(reply)
+  }
+
+  /** Ends everything without a word to the owner: the client has gone. */
+  cancel(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#cluster.stats.upstreamRqCancelled++
+    this.#abandonTry()
+    this.#clearDeadlines()
+  }
+
+  // --- retries -------------------------------------------------------------------------------------------------------
+
+  #mayRetry(policy: RetryPolicy): boolean {
+    if (this.#attempt > policy.attempts) {
+      this.#cluster.stats.upstreamRqRetryLimitExceeded++
+      return false
+    }
+    // What was sent of the body and not kept cannot be sent again.
+    return !this.#isBodySent || this.#kept !== null
+  }
+
+  #retry(policy: RetryPolicy): void {
+    const { stats } = this.#cluster
+    const failed = this.#endpoint
+    this.#connection = null
+    if (policy.avoidPreviousHosts && failed !== null) {
+      this.#tried ??= []
+      this.#tried.push(failed)
+    }
+    this.#endTry(true)
+    if (this.#tryDeadline !== null) this.#wheel.clear(this.#tryDeadline)
+    stats.upstreamRqRetry++
+    this.#isCountedAsRetry = true
+    this.#holdBody()
+    this.#retryDeadline ??= new Deadline(() => this.#startTry())
+    this.#wheel.set(this.#retryDeadline, backoffMs(policy, this.#attempt, Math.random()))
+    this.#attempt++
+  }
+
+  // --- taking apart --------------------------------------------------------------------------------------------------
+
+  #abandonTry(): void {
+    this.#connection?.cancel()
+    this.#connection = null
+    this.#endpoint?.pool.cancel(this)
+    this.#endTry(false)
+  }
+
+  /** The try's endpoint has no more to do with this request. */
+  #endTry(hasFailed: boolean): void {
+    const endpoint = this.#endpoint
+    this.#endpoint = null
+    endpoint?.finishRequest(hasFailed)
+  }
+
+  #clearDeadlines(): void {
+    if (this.#routeDeadline !== null) this.#wheel.clear(this.#routeDeadline)
+    if (this.#tryDeadline !== null) this.#wheel.clear(this.#tryDeadline)
+    if (this.#retryDeadline !== null) this.#wheel.clear(this.#retryDeadline)
+  }
+}
+
+const PER_TRY_FAILURE: UpstreamFailure = { kind: "per-try-timeout", transportReason: "", isStaleConnection: false }
