@@ -16,6 +16,8 @@ export function warnOfShadowedMatches(rules: readonly HttpRule[], findings: Find
       findings.warning("P2250", path, `this rule is never reached: ${catchAll} takes every request before it`)
       continue
     }
+    // What a delegating rule takes is for its delegate's own matches to say.
+    if (rule.delegate !== undefined) continue
     const blocks = rule.match ?? []
     if (blocks.length === 0) catchAll = `http[${index}]`
     for (const [blockIndex, block] of blocks.entries()) {

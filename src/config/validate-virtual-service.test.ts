@@ -225,6 +225,10 @@ describe("rules nobody reaches (sheet 14.11)", () => {
     expect(inHttp({ route, match: [{ uri: { prefix: "/" }, port: 80 }] }, onA)).toEqual([])
     expect(inHttp({ route, match: [{}, { uri: { prefix: "/a" } }] })).toEqual(["P2250 spec.http[0].match[1]"])
   })
+
+  test("a delegating rule shadows nothing: its delegate's own matches decide what it takes (sheet 3.11)", () => {
+    expect(inHttp({ delegate: { name: "other" } }, { route })).toEqual([])
+  })
   test("the same conditions again, whatever the name", () => {
     expect(inHttp(onA, { route, match: [{ name: "again", uri: { prefix: "/a" } }] })).toEqual([
       "P2251 spec.http[1].match[0]",
