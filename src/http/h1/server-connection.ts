@@ -36,6 +36,9 @@ const Mode = Object.freeze({ http: 0, tunnel: 1, closing: 2, closed: 3 } as cons
 /** A request body that nobody wants is read and dropped up to here; beyond, its connection is closed instead. */
 const DISCARDED_BODY_BYTES_MAX = 64 * 1024
 
+const CR = 0x0d
+const LF = 0x0a
+
 const DISCARD: BodySink = { onBody: () => true }
 
 export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySink, PeerAddresses {
@@ -122,7 +125,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
       if (waitedMs > limits.delayedCloseMs) this.#socket?.terminate()
     } else if (this.#mode === Mode.http && this.#exchange === null) {
       const hasPartialHead = this.#held.length > 0 && !this.#isDiscarding
-      if (hasPartialHead && waitedMs > limits.requestHeadTimeoutMs) this.#refuse(Fault.headTimeout)
+      if (hasPartialHead && waitedMs > limits.requestHeadTimeoutMs) this.#refuseUnread(Fault.headTimeout)
       else if (this.#requestCount === 0 && waitedMs > limits.requestHeadTimeoutMs) this.close()
       else if (waitedMs > limits.idleTimeoutMs) this.close()
     }
@@ -163,11 +166,12 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     const before = held.length
     held.append(bytes, 0, bytes.length)
     if (this.#output.isBackedUp) return
-    if (findHeadEnd(held.bytes, Math.max(0, before - 3), held.length) >= 0) this.#consumeHeld()
-    else if (held.length > this.#host.limits.headBytesMax) this.#refuse(Fault.headTooLarge)
+    const isEmptyLine = held.length === 2 && skipEmptyLines(held.bytes, 0, 2) === 2
+    if (isEmptyLine || findHeadEnd(held.bytes, Math.max(0, before - 3), held.length) >= 0) this.#consumeHeld()
+    else if (held.length > this.#host.limits.headBytesMax) this.#refuseUnread(Fault.headTooLarge)
     else {
       const fault = faultOfPartialHead(held.bytes, 0, before, held.length)
-      if (fault !== 0) this.#refuse(fault)
+      if (fault !== 0) this.#refuseUnread(fault)
     }
   }
 
@@ -215,13 +219,13 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   /** @returns offset after the head; -1 when it is not complete (then it is kept) or was refused. */
   #readHead(bytes: Buffer, start: number, end: number): number {
     const { limits } = this.#host
-    // RFC 9112 section 2.2: one empty line before a request line is ignored.
-    const lineStart = bytes[start] === 0x0d && bytes[start + 1] === 0x0a ? start + 2 : start
+    const lineStart = skipEmptyLines(bytes, start, end)
+    if (lineStart === end) return end
     const headEnd = findHeadEnd(bytes, lineStart, end)
-    if ((headEnd < 0 ? end : headEnd) - lineStart > limits.headBytesMax) return this.#refuse(Fault.headTooLarge)
+    if ((headEnd < 0 ? end : headEnd) - lineStart > limits.headBytesMax) return this.#refuseUnread(Fault.headTooLarge)
     if (headEnd < 0) {
       const fault = faultOfPartialHead(bytes, lineStart, lineStart, end)
-      if (fault !== 0) return this.#refuse(fault)
+      if (fault !== 0) return this.#refuseUnread(fault)
       this.#held.append(bytes, lineStart, end)
       this.#waitingSinceMs = this.#host.coarseNowMs
       return -1
@@ -269,6 +273,13 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   onBody(bytes: Buffer, start: number, end: number): boolean {
     this.#exchange?.onRequestBody(bytes, start, end)
     return !this.#isBodyPaused
+  }
+
+  /** As `#refuse`, for a head that was never read: nothing of the request before it may be taken for its own. */
+  #refuseUnread(fault: number): number {
+    this.request.reset("")
+    this.request.scheme = this.#host.scheme
+    return this.#refuse(fault)
   }
 
   /** Answers what breaks the protocol; the connection ends with it. @returns -1 */
@@ -363,6 +374,13 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   abort(): void {
     this.close()
   }
+}
+
+/** RFC 9112 section 2.2: empty lines before a request line are ignored. @returns offset after them */
+function skipEmptyLines(bytes: Buffer, start: number, end: number): number {
+  let offset = start
+  while (offset + 1 < end && bytes[offset] === CR && bytes[offset + 1] === LF) offset += 2
+  return offset
 }
 
 function joinAddress(ip: string, port: number): string {
