@@ -66,5 +66,6 @@ ${outcomes.map(formatOutcome).join("\n\n")}
 }
 
 function formatValue(value: number, unit: string): string {
-  return unit === "x" ? `${value.toFixed(2)}x` : `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${unit}`
+  if (unit === "x") return `${value.toFixed(2)}x`
+  return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} ${unit}`
 }
