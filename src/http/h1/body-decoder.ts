@@ -181,6 +181,7 @@ export class BodyDecoder {
       if (text.length > limits.trailerBytesMax) return Fault.trailersTooLarge
       return hasBareLineEnd(text, before) ? Fault.bareLineEnd : pieceEnd
     }
+    if (close + 4 > limits.trailerBytesMax) return Fault.trailersTooLarge
     const checked = checkTrailers(text.slice(0, close + 4), limits)
     if (checked === null) return Fault.badTrailer
     this.trailers = checked
