@@ -47,7 +47,7 @@ export class FieldTable {
   /** @returns the index of the new field. */
   add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): number {
     const index = this.count
-    if (index === this.ids.length) this.#grow()
+    if (index === this.ids.length) this.grow()
     const base = index << 2
     this.offsets[base] = nameStart
     this.offsets[base + 1] = nameEnd
@@ -59,7 +59,8 @@ export class FieldTable {
     return index
   }
 
-  #grow(): void {
+  /** Doubles the room; the arrays are new ones afterwards. */
+  grow(): void {
     const capacity = this.ids.length * 2
     const offsets = new Int32Array(capacity * 4)
     offsets.set(this.offsets)
@@ -119,11 +120,11 @@ export class FieldTable {
     return (this.offsets[base + 1] as number) - start === nameLower.length && equalsLowerAt(this.text, start, nameLower)
   }
 
-  /** Drops every field of that name. @param nameLower lower-cased. @returns whether there was one. */
+  /** Drops every field of that name. @param nameLower lower-cased. @returns whether one was still there. */
   dropNamed(nameLower: string): boolean {
     let found = false
     for (let index = 0; index < this.count; index++) {
-      if (this.isNamed(index, nameLower)) {
+      if (this.dropped[index] === 0 && this.isNamed(index, nameLower)) {
         this.dropped[index] = 1
         found = true
       }

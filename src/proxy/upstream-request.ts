@@ -118,7 +118,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const { stream } = this.#owner
     this.#connection = connection
     this.localAddress = connection.localAddress
-    this.#sentAtMs = performance.now()
+    // A response may come before the request is complete; otherwise the end of the request sets the time.
+    if (!stream.isRequestComplete) this.#sentAtMs = performance.now()
     connection.start(this, stream.request, `x-envoy-attempt-count: ${this.#attempt}\r\n`)
     if (this.#kept !== null) this.#kept.replay(connection)
     if (this.#isRequestEnded) this.#finishSending(connection)

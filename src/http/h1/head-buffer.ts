@@ -8,6 +8,8 @@ import { isTokenByte } from "./scan-fields.ts"
 const CR = 0x0d
 const LF = 0x0a
 const EMPTY = Buffer.alloc(0)
+/** As bytes: a text needle is converted on every search. */
+const HEAD_END = Buffer.from("\r\n\r\n")
 const INITIAL_BYTES = 1024
 
 export class HeadBuffer {
@@ -42,7 +44,7 @@ export class HeadBuffer {
 
 /** Offset after CRLF CRLF, searched from `from`; -1 = not there. */
 export function findHeadEnd(bytes: Buffer, from: number, end: number): number {
-  const index = bytes.indexOf("\r\n\r\n", from, "latin1")
+  const index = bytes.indexOf(HEAD_END, from)
   return index < 0 || index + 4 > end ? -1 : index + 4
 }
 

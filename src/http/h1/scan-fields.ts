@@ -5,6 +5,7 @@
  * The loops read `charCodeAt` of one flat latin1 string: on JavaScriptCore that is a bounds check and a load, and the
  * string is needed anyway. `as number` on table reads: the index is a byte.
  */
+import { fieldIdOf } from "../field-names.ts"
 import type { FieldTable } from "../field-table.ts"
 import { Fault } from "./faults.ts"
 
@@ -75,6 +76,8 @@ export function scanFields(
 ): number {
   const last = end - 2
   let offset = start
+  // Locals: a load from the table object per field would cost as much as the scan.
+  let { offsets, ids, dropped, count } = fields
   while (offset < last) {
     // 1. Name: a token, then a colon at once.
     const nameStart = offset
@@ -95,8 +98,21 @@ export function scanFields(
     while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--
     offset += 2
 
-    if (fields.count === fieldCountMax) return Fault.tooManyFields
-    fields.add(nameStart, nameEnd, valueStart, valueEnd)
+    if (count === fieldCountMax) return Fault.tooManyFields
+    if (count === ids.length) {
+      fields.grow()
+      offsets = fields.offsets
+      ids = fields.ids
+      dropped = fields.dropped
+    }
+    const base = count << 2
+    offsets[base] = nameStart
+    offsets[base + 1] = nameEnd
+    offsets[base + 2] = valueStart
+    offsets[base + 3] = valueEnd
+    ids[count] = fieldIdOf(text, nameStart, nameEnd)
+    dropped[count] = 0
+    fields.count = ++count
   }
   fields.blockEnd = last
   return end
