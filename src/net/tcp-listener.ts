@@ -28,7 +28,11 @@ export function bindTcp(
   const acceptingHandlers: Bun.SocketHandler<SocketOwner> = {
     ...handlers,
     open(socket) {
-      socket.data = accept(socket) ?? REFUSED
+      // Closing calls the owner at once: there must be one before `accept` refuses.
+      socket.data = REFUSED
+      const owner = accept(socket)
+      if (owner === null) return
+      socket.data = owner
       handlers.open?.(socket)
     },
   }
