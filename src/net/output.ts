@@ -5,8 +5,6 @@
  * The scratch belongs to one Output at a time; whoever writes next sends the other's bytes first. Bytes that the socket
  * does not take wait in the Output, in order, until it drains; whoever produces them is told to stop.
  */
-import type { TcpSocket } from "./socket.ts"
-
 /** Holds a head of the largest size and what is usually beside it. */
 const SCRATCH_BYTES = 128 * 1024
 /** From here on copying costs more than a system call of its own. */
@@ -27,8 +25,16 @@ export function flushCorked(): void {
   }
 }
 
+/** What an Output needs of a socket; Bun's sockets are this. */
+export interface OutputSocket {
+  /** @returns how many of the bytes it took, from 0 to all; -1 when it is closed. */
+  write(bytes: Buffer, offset: number, length: number): number
+  /** Sends FIN. */
+  shutdown(): void
+}
+
 export class Output {
-  #socket: TcpSocket | null = null
+  #socket: OutputSocket | null = null
   /** Bytes that wait for the socket, oldest first. */
   #waiting: Buffer[] = []
   /** Offset into the first waiting buffer. */
@@ -38,7 +44,7 @@ export class Output {
   /** Bytes handed to the socket or waiting, over its life. */
   bytesTotal = 0
 
-  attach(socket: TcpSocket): void {
+  attach(socket: OutputSocket): void {
     this.#socket = socket
   }
 
@@ -101,7 +107,7 @@ export class Output {
   /** Writes past the cork; keeps (a copy of) what the socket does not take. */
   sendNow(bytes: Buffer, start: number, end: number): void {
     const socket = this.#socket
-    if (socket === null) return
+    if (socket === null || start === end) return
     let offset = start
     if (this.#waitingBytes === 0) {
       const written = socket.write(bytes, start, end - start)
