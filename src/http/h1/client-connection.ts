@@ -12,7 +12,7 @@ import type { HttpLimits } from "../limits.ts"
 import { BODY_NONE, BODY_UNKNOWN_LENGTH, type RequestHead, ResponseHead } from "../message.ts"
 import type { UpstreamEvents, UpstreamFailureKind, UpstreamStream } from "../stream.ts"
 import { BodyDecoder, type BodySink } from "./body-decoder.ts"
-import { findHeadEnd, HeadBuffer } from "./head-buffer.ts"
+import { faultOfPartialHead, findHeadEnd, HeadBuffer } from "./head-buffer.ts"
 import { parseResponseHead, ResponseFraming } from "./response-head.ts"
 import { requestHeadText } from "./write-head.ts"
 
@@ -231,7 +231,8 @@ export class H1ClientConnection implements SocketOwner, UpstreamStream, BodySink
     const { limits } = this.#owner
     const headEnd = findHeadEnd(bytes, start, end)
     if ((headEnd < 0 ? end : headEnd) - start > limits.headBytesMax) return this.#fail("protocol-error")
-    if (headEnd < 0) return -1
+    // A line that does not end in CRLF never will: its end would be waited for until the route's timeout, if it has one.
+    if (headEnd < 0) return faultOfPartialHead(bytes, start, start, end) === 0 ? -1 : this.#fail("protocol-error")
     const head = this.#head
     const framing = parseResponseHead(bytes.latin1Slice(start, headEnd), head, this.#isHead, limits)
     if (framing < 0) return this.#fail("protocol-error")
