@@ -47,7 +47,7 @@ export const streamedBody: Scenario = {
         ]),
         figures: samples.has(own.name)
           ? [
-              { what: "CPU per GB of body, of nginx", value: ratioTo("nginx"), unit: "x", bar: 1, aim: 0.6 },
+              { what: "CPU per GB of body, of nginx", value: ratioTo("nginx"), unit: "x", bar: 1, aim: 0.5 },
               {
                 what: "the same, of nginx with 64 KB buffers",
                 value: ratioTo(nginxLargeBuffers.name),
