@@ -50,7 +50,8 @@ export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): b
   switch (failure.kind) {
     case "connect-failure":
     case "connect-timeout":
-      return (retryOn & (RetryOn.connectFailure | RetryOn.serverError | RetryOn.gatewayError | RetryOn.reset)) !== 0
+      // No connection: the request's head cannot have gone out.
+      return (retryOn & (anyReset | RetryOn.connectFailure | RetryOn.resetBeforeRequest)) !== 0
     case "connection-termination":
     case "protocol-error":
     case "per-try-timeout":
@@ -64,14 +65,17 @@ export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): b
 export function retriesResponse(policy: RetryPolicy, head: ResponseHead): boolean {
   const { retryOn } = policy
   const { status } = head
-  // The head of every good response goes through here: one comparison, unless it could be gRPC's.
-  if (status < 400) return (retryOn & GRPC) !== 0 && status === 200 && retriesGrpcStatus(retryOn, head)
+  // The head of every good response goes through here: two comparisons, unless it could be gRPC's.
+  if (status < 400 && policy.statusCodes.length === 0) {
+    return (retryOn & GRPC) !== 0 && status === 200 && retriesGrpcStatus(retryOn, head)
+  }
   if (head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0 && (retryOn & RetryOn.envoyRatelimited) === 0) return false
   if (status >= 500 && (retryOn & RetryOn.serverError) !== 0) return true
   if (status >= 502 && status <= 504 && (retryOn & RetryOn.gatewayError) !== 0) return true
   if (status === 409 && (retryOn & RetryOn.retriable4xx) !== 0) return true
   if ((retryOn & RetryOn.statusCodes) !== 0 && policy.statusCodes.includes(status)) return true
-  return (retryOn & RetryOn.envoyRatelimited) !== 0 && head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0
+  if ((retryOn & RetryOn.envoyRatelimited) !== 0 && head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0) return true
+  return (retryOn & GRPC) !== 0 && status === 200 && retriesGrpcStatus(retryOn, head)
 }
 
 /** `grpc-status` in the head means a trailers-only response; in trailers it comes too late. */
