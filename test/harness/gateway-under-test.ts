@@ -7,7 +7,7 @@
  */
 import { compile } from "../../src/compile/compile.ts"
 import type { Snapshot } from "../../src/compile/snapshot.ts"
-import { hasErrors } from "../../src/config/diagnostics.ts"
+import { type Diagnosed, type Diagnostic, hasErrors } from "../../src/config/diagnostics.ts"
 import { parseResources } from "../../src/config/parse-resources.ts"
 import { renderDiagnostics } from "../../src/config/render-diagnostics.ts"
 import type { DemoService } from "../../src/demo/demo.ts"
@@ -41,6 +41,8 @@ export interface GatewayUnderTestOptions {
   readonly dnsFallback?: boolean
   /** Default: 127.0.0.1. */
   readonly bindAddresses?: readonly string[]
+  /** Serves a configuration with errors too, as Istio would: to see what becomes of a name that nobody defines. */
+  readonly acceptsErrors?: boolean
 }
 
 export class GatewayUnderTest implements ServingGateway {
@@ -51,6 +53,8 @@ export class GatewayUnderTest implements ServingGateway {
   readonly logLines: string[] = []
   readonly gateway: Gateway
   readonly #options: GatewayUnderTestOptions
+  /** What was found in the configuration that was applied last. */
+  diagnostics: readonly Diagnostic[] = []
   #snapshot: Snapshot | null = null
   #isStopped = false
 
@@ -74,10 +78,11 @@ export class GatewayUnderTest implements ServingGateway {
   }
 
   async apply(yaml: string): Promise<void> {
-    const snapshot = snapshotOf(yaml, this.#options)
+    const { value: snapshot, diagnostics } = snapshotOf(yaml, this.#options)
     const failures = await this.gateway.apply(snapshot)
     if (failures.length > 0) throw new Error(failures.join("\n"))
     this.#snapshot = snapshot
+    this.diagnostics = diagnostics
   }
 
   /** The access log record of exchange number `index`, from 0; waits for it. */
@@ -117,7 +122,7 @@ export async function startServingGateway(yaml: string): Promise<ServingGateway>
   return binary === "" ? await startGateway(yaml) : await SpawnedGateway.start(binary, yaml)
 }
 
-function snapshotOf(yaml: string, options: GatewayUnderTestOptions): Snapshot {
+function snapshotOf(yaml: string, options: GatewayUnderTestOptions): Diagnosed<Snapshot> {
   const files = [{ path: "test.yaml", text: yaml }]
   const parsed = parseResources(files)
   const ports = parsed.value.flatMap((resource) =>
@@ -130,6 +135,7 @@ function snapshotOf(yaml: string, options: GatewayUnderTestOptions): Snapshot {
     selector: null,
   })
   const diagnostics = [...parsed.diagnostics, ...compiled.diagnostics]
-  if (hasErrors(diagnostics)) throw new Error(renderDiagnostics(diagnostics, files, { format: "text", color: false }))
-  return compiled.value
+  if (options.acceptsErrors !== true && hasErrors(diagnostics))
+    throw new Error(renderDiagnostics(diagnostics, files, { format: "text", color: false }))
+  return { value: compiled.value, diagnostics }
 }
