@@ -12,3 +12,19 @@ export async function waitUntil(condition: () => boolean, what: string): Promise
     await Bun.sleep(LOOK_MS)
   }
 }
+
+/** So many looks without a change, and more than one loop turn each, count as standing still. */
+const STILL_LOOKS = 50
+
+/** Waits until a number has begun to grow and grows no more: what is under way is held back, or done. */
+export async function waitUntilStill(value: () => number): Promise<void> {
+  await waitUntil(() => value() > 0, "the first of many")
+  let last = value()
+  let looks = 0
+  await waitUntil(() => {
+    const now = value()
+    looks = now === last ? looks + 1 : 0
+    last = now
+    return looks >= STILL_LOOKS
+  }, "a standstill")
+}
