@@ -11,8 +11,8 @@ import {
   type FlagValues,
   flagsOf,
 } from "./flags.ts"
-import { checkEpilogue, checkSummary, programEpilogue, programSummary, runEpilogue, runSummary } from "./help-text.ts"
-import { parseCheckOptions, parseLogOptions, parseRunOptions } from "./options.ts"
+import { type CommandText, commandTexts, programEpilogue, programSummary } from "./help-text.ts"
+import { parseCheckOptions, parseExplainOptions, parseLogOptions, parseRunOptions } from "./options.ts"
 import type { Terminal } from "./terminal.ts"
 import { isUsageError, renderUsageError, type UsageError } from "./usage-error.ts"
 import { renderVersion } from "./version.ts"
@@ -31,8 +31,8 @@ export async function runCommandLine(
   let out = ""
   let err = ""
   let code: ExitCode = 0
-  const program = createProgram(async (name, given) => {
-    code = await runCommand(name, collectFlagValues(name, given, environment), terminal)
+  const program = createProgram(async (name, operands, given) => {
+    code = await runCommand(name, operands, collectFlagValues(name, given, environment), terminal)
   })
   configureStreams(program, { out: (text) => (out += text), err: (text) => (err += text) })
   try {
@@ -47,7 +47,12 @@ export async function runCommandLine(
   return code
 }
 
-async function runCommand(name: CommandName, values: FlagValues, terminal: Terminal): Promise<ExitCode> {
+async function runCommand(
+  name: CommandName,
+  operands: readonly string[],
+  values: FlagValues,
+  terminal: Terminal,
+): Promise<ExitCode> {
   switch (name) {
     case "check": {
       const options = parseCheckOptions(values)
@@ -60,6 +65,12 @@ async function runCommand(name: CommandName, values: FlagValues, terminal: Termi
       if (isUsageError(options)) return refuse(options, terminal)
       const { run } = await import("./run.ts")
       return run(options, terminal)
+    }
+    case "explain": {
+      const options = parseExplainOptions(operands, values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { explain } = await import("./explain.ts")
+      return explain(options, terminal)
     }
     case "version": {
       const options = parseLogOptions(values)
@@ -75,7 +86,7 @@ async function refuse(error: UsageError, terminal: Terminal): Promise<ExitCode> 
   return 2
 }
 
-type RunNamed = (name: CommandName, given: FlagValues) => Promise<void>
+type RunNamed = (name: CommandName, operands: readonly string[], given: FlagValues) => Promise<void>
 
 function createProgram(runNamed: RunNamed): Command {
   const program = new Command("portcullis")
@@ -86,37 +97,22 @@ function createProgram(runNamed: RunNamed): Command {
     .helpCommand("help [COMMAND]", "print the help of a command")
     .version(renderVersion(), "-V, --version", "print the version")
     .configureHelp({ subcommandTerm: (command) => command.name() })
-  addCommand(program, "run", "load, compile, listen, proxy", runSummary, runEpilogue, runNamed)
-  addCommand(program, "check", "load and compile only; print what is wrong", checkSummary, checkEpilogue, runNamed)
-  addCommand(
-    program,
-    "version",
-    "print the version",
-    "Prints the version of Portcullis and of its runtime.",
-    "",
-    runNamed,
-  )
+  for (const text of commandTexts) addCommand(program, text, runNamed)
   return program
 }
 
-function addCommand(
-  program: Command,
-  name: CommandName,
-  summary: string,
-  description: string,
-  epilogue: string,
-  runNamed: RunNamed,
-): void {
-  const flags = flagsOf(name)
+function addCommand(program: Command, text: CommandText, runNamed: RunNamed): void {
+  const { name, operands } = text
   const command = program
     .command(name)
-    .summary(summary)
-    .description(description)
-    .usage("[FLAG]…")
+    .summary(text.summary)
+    .description(text.description)
+    .usage(`${operands === null ? "" : `${operands.usage} `}[FLAG]…`)
     .helpOption("-h, --help", "print this help")
-    .addHelpText("after", epilogue)
+    .addHelpText("after", text.epilogue)
     .allowExcessArguments(false)
-  const options = flags.map((flag) => ({ flag, option: createOption(flag) }))
+  if (operands !== null) command.argument("[operand...]", operands.help)
+  const options = flagsOf(name).map((flag) => ({ flag, option: createOption(flag) }))
   for (const { option } of options) command.addOption(option)
   command.action(async () => {
     const given = new Map<string, readonly string[]>()
@@ -126,7 +122,7 @@ function addCommand(
       const value: unknown = command.getOptionValue(attribute)
       given.set(flag.name, Array.isArray(value) ? value.map(String) : ["true"])
     }
-    await runNamed(name, given)
+    await runNamed(name, command.args, given)
   })
 }
 

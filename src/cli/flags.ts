@@ -3,7 +3,7 @@
  * The environment variable follows from the long name, so none can be forgotten.
  */
 
-export type CommandName = "run" | "check" | "version"
+export type CommandName = "run" | "check" | "explain" | "version"
 
 export interface Flag {
   /** Long name without dashes. */
@@ -19,8 +19,8 @@ export interface Flag {
   readonly commands: readonly CommandName[]
 }
 
-const configurationCommands = ["run", "check"] as const
-const allCommands = ["run", "check", "version"] as const
+const configurationCommands = ["run", "check", "explain"] as const
+const allCommands = ["run", "check", "explain", "version"] as const
 
 export const flags: readonly Flag[] = [
   {
@@ -148,6 +148,42 @@ export const flags: readonly Flag[] = [
     defaultText: "text",
     description: "text, json, or github (annotations for GitHub Actions)",
     commands: ["check"],
+  },
+  {
+    name: "output",
+    short: "-o",
+    valueName: "FORMAT",
+    isRepeatable: false,
+    defaultText: "text",
+    description: "text or json",
+    commands: ["explain"],
+  },
+  {
+    name: "header",
+    short: "-H",
+    valueName: "HEADER",
+    isRepeatable: true,
+    defaultText: "",
+    description: "a request header, as in 'x-release: canary'; repeatable; Host replaces the URL's",
+    commands: ["explain"],
+  },
+  {
+    name: "gateway",
+    short: "",
+    valueName: "NAMESPACE/NAME",
+    isRepeatable: false,
+    defaultText: "",
+    description: "only listeners of this Gateway",
+    commands: ["explain"],
+  },
+  {
+    name: "sni",
+    short: "",
+    valueName: "NAME",
+    isRepeatable: false,
+    defaultText: "the URL's host",
+    description: "server name of the TLS handshake",
+    commands: ["explain"],
   },
   {
     name: "log-level",

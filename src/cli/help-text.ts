@@ -2,6 +2,17 @@
  * The prose of `--help`: what a command does, what it answers with, and an example to start from.
  * The list of flags is made from `flags.ts`.
  */
+import type { CommandName } from "./flags.ts"
+
+export interface CommandText {
+  readonly name: CommandName
+  /** In the list of commands. */
+  readonly summary: string
+  readonly description: string
+  readonly epilogue: string
+  /** What stands behind the name beside flags; null = nothing may. */
+  readonly operands: { readonly usage: string; readonly help: string } | null
+}
 
 export const programSummary = `Portcullis is an edge gateway that runs Istio's Gateway and VirtualService YAML
 without Kubernetes, istiod or Envoy.`
@@ -19,10 +30,11 @@ Examples:
   portcullis check -f routes.yaml
   portcullis run -f routes.yaml --port-map 80=8080,443=8443
   portcullis run --demo --port-map 80=8080
+  portcullis explain GET http://shop.example/products
   portcullis help run
 `
 
-export const runSummary = `Loads and compiles the configuration, listens, and proxies.
+const runSummary = `Loads and compiles the configuration, listens, and proxies.
 
 When it serves, one line on stderr says so:
   portcullis ready: N listeners, N virtual hosts, N routes, in N ms
@@ -30,7 +42,7 @@ When it serves, one line on stderr says so:
 When a file changes, the configuration is loaded anew. One with errors never
 replaces the one that runs: its errors are printed, the old one keeps serving.`
 
-export const runEpilogue = `
+const runEpilogue = `
 Signals:
   SIGHUP           load the configuration anew
   SIGUSR1          open the access log anew (after a log rotation)
@@ -49,13 +61,13 @@ Examples:
   PORTCULLIS_FILE=/etc/portcullis PORTCULLIS_ACCESS_LOG_FORMAT=json portcullis run
 `
 
-export const checkSummary = `Loads and compiles the configuration as run does, and prints what is wrong with it:
+const checkSummary = `Loads and compiles the configuration as run does, and prints what is wrong with it:
   FILE:LINE:COL: error|warning[CODE]: MESSAGE
 with the lines in question and, where one is known, a hint. Nothing is listened on.
 
 References between resources are checked once every file is right by itself.`
 
-export const checkEpilogue = `
+const checkEpilogue = `
 Diagnostics go to stdout, one line of summary to stderr.
 
 Exit codes:
@@ -69,3 +81,55 @@ Examples:
   kustomize build . | portcullis check -f -
   portcullis check -o json | jq '.[] | select(.severity == "error") | .message'
 `
+
+const explainSummary = `Walks a request through the configuration as the gateway does, and says at each step
+what it did and why: listener, filter chain, virtual host, each rule passed over and
+the condition that failed, the rule that matched, and what then leaves towards the
+service or comes back. Nothing is sent.
+
+METHOD may be left out: GET. The port of URL is the port really bound, or the
+Gateway's own number.`
+
+const explainEpilogue = `
+Exit codes:
+  0  the request was explained, whatever becomes of it
+  1  the configuration has errors
+  2  wrong usage
+
+Examples:
+  portcullis explain GET http://shop.example.com/products
+  portcullis explain http://localhost/echo -H 'x-release: canary' --demo
+  portcullis explain GET https://10.0.0.7/ --sni shop.example.com -H 'Host: shop.example.com'
+  portcullis explain GET http://shop.example.com/cart -o json | jq .rule
+`
+
+export const commandTexts: readonly CommandText[] = [
+  {
+    name: "run",
+    summary: "load, compile, listen, proxy",
+    description: runSummary,
+    epilogue: runEpilogue,
+    operands: null,
+  },
+  {
+    name: "check",
+    summary: "load and compile only; print what is wrong",
+    description: checkSummary,
+    epilogue: checkEpilogue,
+    operands: null,
+  },
+  {
+    name: "explain",
+    summary: "say what becomes of a request, and why",
+    description: explainSummary,
+    epilogue: explainEpilogue,
+    operands: { usage: "[METHOD] URL", help: "the request" },
+  },
+  {
+    name: "version",
+    summary: "print the version",
+    description: "Prints the version of Portcullis and of its runtime.",
+    epilogue: "",
+    operands: null,
+  },
+]

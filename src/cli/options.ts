@@ -2,6 +2,7 @@
  * From flag values (all text) to the typed options of each command. Pure: nothing is opened or looked up here.
  * The first thing that is wrong is the answer.
  */
+import { parseHeader, parseUrl, type RequestHeader, type RequestToExplain } from "../explain/request-to-explain.ts"
 import { type AccessLogFormat, compileAccessLogFormat } from "../telemetry/access-log-format.ts"
 import { type LogFormat, type LogLevel, logLevels } from "../telemetry/log.ts"
 import {
@@ -38,6 +39,11 @@ export interface CheckOptions extends ConfigurationOptions, LogOptions {
   readonly output: "text" | "json" | "github"
 }
 
+export interface ExplainOptions extends ConfigurationOptions, LogOptions {
+  readonly request: RequestToExplain
+  readonly output: "text" | "json"
+}
+
 export interface RunOptions extends ConfigurationOptions, LogOptions {
   readonly bindAddresses: readonly string[]
   /** null = no admin interface. */
@@ -69,6 +75,39 @@ export function parseCheckOptions(values: FlagValues): CheckOptions | UsageError
   const output = parseChoice("output", single(values, "output", "text"), ["text", "json", "github"])
   if (isUsageError(output)) return output
   return { ...configuration, ...log, output }
+}
+
+/** @param operands `METHOD URL`, or the URL alone */
+export function parseExplainOptions(operands: readonly string[], values: FlagValues): ExplainOptions | UsageError {
+  const configuration = parseConfigurationOptions(values)
+  if (isUsageError(configuration)) return configuration
+  const log = parseLogOptions(values)
+  if (isUsageError(log)) return log
+  const output = parseChoice("output", single(values, "output", "text"), ["text", "json"])
+  if (isUsageError(output)) return output
+  const request = parseRequest(operands, values)
+  if (isUsageError(request)) return request
+  return { ...configuration, ...log, output, request }
+}
+
+function parseRequest(operands: readonly string[], values: FlagValues): RequestToExplain | UsageError {
+  const usage = "write portcullis explain GET http://shop.example.com/path"
+  const [first = "", second] = operands
+  const [method, url] = second === undefined ? ["GET", first] : [first, second]
+  if (url === "" || operands.length > 2) return usageError("explain: give one METHOD and one URL", usage)
+  const parsed = parseUrl(url)
+  if ("error" in parsed) return usageError(`explain: ${parsed.error}`, usage)
+  const headers: RequestHeader[] = []
+  for (const line of values.get("header") ?? []) {
+    const header = parseHeader(line)
+    if ("error" in header) return usageError(`--header: ${header.error}`, "write -H 'x-release: canary'")
+    headers.push(header)
+  }
+  const gateway = values.get("gateway")?.at(-1) ?? null
+  if (gateway !== null && !/^[^/]+\/[^/]+$/.test(gateway)) {
+    return usageError(`--gateway: ${JSON.stringify(gateway)} is not NAMESPACE/NAME`, "write --gateway default/edge")
+  }
+  return { method, url, headers, gateway, serverName: values.get("sni")?.at(-1) ?? null }
 }
 
 export function parseRunOptions(values: FlagValues): RunOptions | UsageError {

@@ -1,0 +1,35 @@
+/** Loads and compiles once, for commands that look at the configuration and serve nothing. */
+import type { Snapshot } from "../compile/snapshot.ts"
+import { renderDiagnostics, summarizeDiagnostics } from "../config/render-diagnostics.ts"
+import { ConfigurationLoader, type LoadedConfiguration } from "./load-snapshot.ts"
+import type { ConfigurationOptions } from "./options.ts"
+import type { Terminal } from "./terminal.ts"
+
+/** With the demo's real addresses where it is asked for: they are part of what is compiled. */
+export async function loadOnce(options: ConfigurationOptions): Promise<LoadedConfiguration> {
+  const demo = options.demo ? await startDemoServices() : null
+  try {
+    return await new ConfigurationLoader(options, demo?.services ?? []).load()
+  } finally {
+    await demo?.stop()
+  }
+}
+
+/** @returns null when there are errors; they have been printed. Warnings are for `check`. */
+export async function loadSnapshotOrSay(
+  command: string,
+  options: ConfigurationOptions,
+  terminal: Terminal,
+): Promise<Snapshot | null> {
+  const { snapshot, diagnostics, files } = await loadOnce(options)
+  if (snapshot !== null) return snapshot
+  const errors = diagnostics.filter(({ severity }) => severity === "error")
+  await terminal.err(renderDiagnostics(errors, files, { format: "text", color: terminal.useColor }))
+  await terminal.err(`portcullis ${command}: ${summarizeDiagnostics(errors)}\n`)
+  return null
+}
+
+async function startDemoServices() {
+  const { startDemo } = await import("../demo/demo.ts")
+  return startDemo()
+}
