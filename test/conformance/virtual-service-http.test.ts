@@ -4,7 +4,10 @@
  */
 
 import { runGroup } from "./conformance-group.ts"
+import { anyHost, hosts } from "./hosts.cases.ts"
 import { matchHeaders } from "./match-headers.cases.ts"
+import { matchOther } from "./match-other.cases.ts"
 import { matchUri } from "./match-uri.cases.ts"
+import { severalVirtualServices } from "./several-virtual-services.cases.ts"
 
-for (const group of [matchUri, matchHeaders]) runGroup(group)
+for (const group of [matchUri, matchHeaders, matchOther, hosts, anyHost, severalVirtualServices]) runGroup(group)
