@@ -41,6 +41,13 @@ describe("request fields (Istio semantics sheet 4.1, no trusted proxies)", () =>
     for (const name of names) expect([name, head.fieldValue(name.toLowerCase())]).toEqual([name, null])
   })
 
+  test("a Referer with userinfo or a fragment, or a second one, is removed", () => {
+    expect(sanitize("Referer: https://a/x").fieldValue("referer")).toBe("https://a/x")
+    expect(sanitize("Referer: https://u:p@a/x").fieldValue("referer")).toBeNull()
+    expect(sanitize("Referer: https://a/", "A: b", "referer: https://b/").fieldValue("referer")).toBeNull()
+    expect(sanitize("Referer: https://a/", "referer: x#y", "referer: https://b/").fieldValue("referer")).toBeNull()
+  })
+
   test("9110 section 7.6.1: hop-by-hop fields, and those that Connection names, are removed", () => {
     const head = sanitize(
       "Connection: close, X-Mine",

@@ -7,6 +7,7 @@ import { FieldId, IS_DROPPED_FROM_REQUESTS } from "../http/field-names.ts"
 import { dropFields } from "../http/field-table.ts"
 import type { RequestHead } from "../http/message.ts"
 import { randomUuid } from "./random-uuid.ts"
+import { isValidReferer } from "./referer.ts"
 
 /** @param remoteIp of the TCP peer. Returns nothing; edits `request.fields`. */
 export function sanitizeRequestFields(request: RequestHead, remoteIp: string): void {
@@ -15,15 +16,25 @@ export function sanitizeRequestFields(request: RequestHead, remoteIp: string): v
   fields.appended += `x-forwarded-for: ${forwardedFor(request, remoteIp)}\r\nx-forwarded-proto: ${request.scheme}\r\nx-envoy-external-address: ${remoteIp}\r\nx-request-id: ${randomUuid()}\r\n`
 }
 
-/** The client's own values stay in front, unvalidated; joined with `,` and no space, as Envoy does. */
+/**
+ * The client's own values stay in front, unvalidated; joined with `,` and no space, as Envoy does. On the same way through
+ * the fields, a `Referer` that is repeated or says what it must not is dropped.
+ */
 function forwardedFor(request: RequestHead, remoteIp: string): string {
   const { fields } = request
   let joined = ""
+  let refererIndex = -1
   for (let index = 0; index < fields.count; index++) {
-    if (fields.idAt(index) !== FieldId.xForwardedFor) continue
-    const value = fields.valueAt(index)
-    fields.drop(index)
-    if (value !== "") joined += `${value},`
+    const id = fields.idAt(index)
+    if (id === FieldId.xForwardedFor) {
+      const value = fields.valueAt(index)
+      fields.drop(index)
+      if (value !== "") joined += `${value},`
+    } else if (id === FieldId.referer) {
+      if (refererIndex >= 0) fields.drop(refererIndex)
+      if (refererIndex >= 0 || !isValidReferer(fields.valueAt(index))) fields.drop(index)
+      refererIndex = index
+    }
   }
   return joined + remoteIp
 }
