@@ -12,7 +12,13 @@ import {
   flagsOf,
 } from "./flags.ts"
 import { type CommandText, commandTexts, programEpilogue, programSummary } from "./help-text.ts"
-import { parseCheckOptions, parseExplainOptions, parseLogOptions, parseRunOptions } from "./options.ts"
+import {
+  parseCheckOptions,
+  parseExplainOptions,
+  parseLogOptions,
+  parseRunOptions,
+  parseTestOptions,
+} from "./options.ts"
 import type { Terminal } from "./terminal.ts"
 import { isUsageError, renderUsageError, type UsageError } from "./usage-error.ts"
 import { renderVersion } from "./version.ts"
@@ -71,6 +77,12 @@ async function runCommand(
       if (isUsageError(options)) return refuse(options, terminal)
       const { explain } = await import("./explain.ts")
       return explain(options, terminal)
+    }
+    case "test": {
+      const options = parseTestOptions(operands, values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { runTests } = await import("./run-tests.ts")
+      return runTests(options, terminal)
     }
     case "version": {
       const options = parseLogOptions(values)

@@ -3,7 +3,7 @@
  * The environment variable follows from the long name, so none can be forgotten.
  */
 
-export type CommandName = "run" | "check" | "explain" | "version"
+export type CommandName = "run" | "check" | "explain" | "test" | "version"
 
 export interface Flag {
   /** Long name without dashes. */
@@ -19,8 +19,8 @@ export interface Flag {
   readonly commands: readonly CommandName[]
 }
 
-const configurationCommands = ["run", "check", "explain"] as const
-const allCommands = ["run", "check", "explain", "version"] as const
+const configurationCommands = ["run", "check", "explain", "test"] as const
+const allCommands = ["run", "check", "explain", "test", "version"] as const
 
 export const flags: readonly Flag[] = [
   {
@@ -156,7 +156,16 @@ export const flags: readonly Flag[] = [
     isRepeatable: false,
     defaultText: "text",
     description: "text or json",
-    commands: ["explain"],
+    commands: ["explain", "test"],
+  },
+  {
+    name: "junit",
+    short: "",
+    valueName: "FILE",
+    isRepeatable: false,
+    defaultText: "",
+    description: "also write the results as JUnit XML, as CI systems read them",
+    commands: ["test"],
   },
   {
     name: "header",

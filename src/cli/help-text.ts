@@ -103,6 +103,27 @@ Examples:
   portcullis explain GET http://shop.example.com/cart -o json | jq .rule
 `
 
+const testSummary = `Runs route tests: files that say of requests what must become of them. Each request
+is walked through the configuration as explain does; nothing is sent, nothing listens.
+
+  tests:
+    - name: products go to the catalog
+      request: { url: http://shop.example.com/products }
+      expect: { rule: products, destination: { host: catalog } }`
+
+const testEpilogue = `
+Results go to stdout, one line of summary to stderr.
+
+Exit codes:
+  0  every test passed
+  1  a test failed, or the configuration or a test file has errors
+  2  wrong usage
+
+Examples:
+  portcullis test routes.test.yaml
+  portcullis test tests/ -f /etc/portcullis --junit report.xml
+`
+
 export const commandTexts: readonly CommandText[] = [
   {
     name: "run",
@@ -124,6 +145,13 @@ export const commandTexts: readonly CommandText[] = [
     description: explainSummary,
     epilogue: explainEpilogue,
     operands: { usage: "[METHOD] URL", help: "the request" },
+  },
+  {
+    name: "test",
+    summary: "run route tests: requests and what must become of them",
+    description: testSummary,
+    epilogue: testEpilogue,
+    operands: { usage: "FILE…", help: "files with tests, or folders of them" },
   },
   {
     name: "version",

@@ -44,6 +44,14 @@ export interface ExplainOptions extends ConfigurationOptions, LogOptions {
   readonly output: "text" | "json"
 }
 
+export interface TestOptions extends ConfigurationOptions, LogOptions {
+  /** Route test files, or folders of them. */
+  readonly tests: readonly string[]
+  readonly output: "text" | "json"
+  /** null = none. */
+  readonly junitPath: string | null
+}
+
 export interface RunOptions extends ConfigurationOptions, LogOptions {
   readonly bindAddresses: readonly string[]
   /** null = no admin interface. */
@@ -108,6 +116,22 @@ function parseRequest(operands: readonly string[], values: FlagValues): RequestT
     return usageError(`--gateway: ${JSON.stringify(gateway)} is not NAMESPACE/NAME`, "write --gateway default/edge")
   }
   return { method, url, headers, gateway, serverName: values.get("sni")?.at(-1) ?? null }
+}
+
+/** @param operands the files with the tests */
+export function parseTestOptions(operands: readonly string[], values: FlagValues): TestOptions | UsageError {
+  const configuration = parseConfigurationOptions(values)
+  if (isUsageError(configuration)) return configuration
+  const log = parseLogOptions(values)
+  if (isUsageError(log)) return log
+  const output = parseChoice("output", single(values, "output", "text"), ["text", "json"])
+  if (isUsageError(output)) return output
+  const usage = "write portcullis test routes.test.yaml -f routes.yaml"
+  if (operands.length === 0 || operands.includes("")) return usageError("test: no file with tests is given", usage)
+  if (operands.includes("-") && configuration.files.includes("-")) {
+    return usageError("test: stdin (-) can be read only once", usage)
+  }
+  return { ...configuration, ...log, tests: operands, output, junitPath: values.get("junit")?.at(-1) ?? null }
 }
 
 export function parseRunOptions(values: FlagValues): RunOptions | UsageError {
