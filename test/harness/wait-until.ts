@@ -5,9 +5,9 @@ import { WAIT_MS_MAX } from "./raw-socket.ts"
 const LOOK_MS = 1
 
 /** @param what for the message when it never holds */
-export async function waitUntil(condition: () => boolean, what: string): Promise<void> {
+export async function waitUntil(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadlineMs = performance.now() + WAIT_MS_MAX
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadlineMs) throw new Error(`never came: ${what}`)
     await Bun.sleep(LOOK_MS)
   }
