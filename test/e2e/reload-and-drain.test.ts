@@ -146,6 +146,25 @@ test("a configuration with an error is thrown as its diagnostics, and the old on
   expect((await exchangeOnce(gateway.port(80), GET)).status).toBe(200)
 })
 
+test("a drain waits for a tunnel, then cuts it", async () => {
+  await using upstream = ScriptedUpstream.start(({ connection }) => {
+    connection.readsRequests = false
+    connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+  })
+  await using gateway = await startGateway(routesTo(upstream.port))
+  using client = await RawClient.connect(gateway.port(80))
+  client.send("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+  expect((await client.readResponse()).status).toBe(101)
+  const connection = await upstream.connection(0)
+  const drained = gateway.drain(100)
+  client.send("still")
+  expect((await connection.takeExactly(5)).toString()).toBe("still")
+  await drained
+  await client.untilClosed()
+  await connection.untilClosed()
+  expect(gateway.counters.upgradesActive).toBe(0)
+})
+
 async function expectRefusedConnection(port: number): Promise<void> {
   const outcome = await RawClient.connect(port).then(
     () => "connected",

@@ -1,10 +1,14 @@
 /** What goes upstream: everything the client sent, byte for byte, but for what Istio semantics sheet 4.1 lists. */
 import { describe, expect, test } from "bun:test"
+import { networkInterfaces } from "node:os"
 import { startGateway } from "../harness/gateway-under-test.ts"
-import { exchangeOnce } from "../harness/raw-client.ts"
+import { exchangeOnce, RawClient } from "../harness/raw-client.ts"
 import { routesTo } from "../harness/routes-to.ts"
 import { ScriptedUpstream, type UpstreamRequest } from "../harness/scripted-upstream.ts"
 
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === "::1"),
+)
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
 /** Sends one request and shows what the service got of it. */
@@ -89,6 +93,19 @@ describe("Istio semantics sheet 4.1: what a client says of itself is not believe
     const { field, fields } = await upstreamRequestOf(get("X-Forwarded-For: 1.2.3.4, 5.6.7.8", "x-forwarded-for: junk"))
     expect(field("x-forwarded-for")).toBe("1.2.3.4, 5.6.7.8,junk,127.0.0.1")
     expect(fields.filter(([name]) => name.toLowerCase() === "x-forwarded-for")).toHaveLength(1)
+  })
+
+  const ipv6Reason = hasIpv6 ? "" : " [skipped: no IPv6 loopback address]"
+  test.skipIf(!hasIpv6)(`clients over IPv6 and IPv4 are named by their own addresses${ipv6Reason}`, async () => {
+    await using upstream = ScriptedUpstream.start()
+    await using gateway = await startGateway(routesTo(upstream.port), { bindAddresses: ["0.0.0.0", "::"] })
+    for (const address of ["::1", "127.0.0.1"]) {
+      using client = await RawClient.connect(gateway.port(80), address)
+      expect((await client.exchange(get())).status).toBe(200)
+    }
+    expect(upstream.requests.map(({ field }) => field("x-forwarded-for"))).toEqual(["::1", "127.0.0.1"])
+    expect((await gateway.record(0)).downstreamRemoteAddress).toMatch(/^\[::1\]:\d+$/)
+    expect((await gateway.record(1)).downstreamRemoteAddress).toMatch(/^127\.0\.0\.1:\d+$/)
   })
 
   test("x-forwarded-proto is overwritten", async () => {

@@ -116,6 +116,19 @@ describe("413: the body is too large (requestBodyBytesMax)", () => {
   })
 })
 
+test("9112 9.6: the answer arrives although the client is still sending: what comes is read and dropped", async () => {
+  await using upstream = ScriptedUpstream.start()
+  await using gateway = await startGateway(routesTo(upstream.port), { limits: { requestBodyBytesMax: 10 } })
+  using client = await RawClient.connect(gateway.port(80))
+  const bytes = 32 * 1024 * 1024
+  client.send(`POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: ${bytes}\r\n\r\n`)
+  client.send(Buffer.alloc(bytes, 0x61))
+  await client.until(() => client.bytesUnsent === 0, "everything sent")
+  expect((await client.readResponse()).status).toBe(413)
+  expect((await client.untilClosed()).length).toBe(0)
+  expect(gateway.counters.requestsTotal).toBe(1)
+})
+
 describe("408: the head does not arrive in time (requestHeadTimeoutMs)", () => {
   const limits = { requestHeadTimeoutMs: 1, delayedCloseMs: 60_000 }
 
