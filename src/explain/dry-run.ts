@@ -142,7 +142,9 @@ export function dryRun(
 ): DryRunResult {
   const capture = new UpstreamCapture()
   clusters.capture = capture
-  const wheel = new TimerWheel(() => performance.now())
+  const wheel = new TimerWheel(() => performance.now(), (error) => {
+    throw error
+  })
   const environment: ExchangeEnvironment = { routing, counters: new Counters(), accessLog: null, wheel }
   const stream = new CapturedStream({
     remoteIp: "127.0.0.1",

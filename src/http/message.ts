@@ -52,6 +52,13 @@ export class RequestHead implements MatchInput {
     this.headBytes = 0
   }
 
+  /** @param path with its query, as it is to be routed and sent */
+  setPath(path: string): void {
+    this.path = path
+    const query = path.indexOf("?")
+    this.pathLength = query < 0 ? path.length : query
+  }
+
   /** A head of its own with the same contents, for a copy that outlives the exchange. */
   copy(): RequestHead {
     const copied = new RequestHead()

@@ -6,12 +6,15 @@ const TICK_MS = 10
 const TURN_MS = 1024 * TICK_MS
 
 let nowMs = 0
-let wheel = new TimerWheel(() => nowMs)
+const fail = (error: unknown): void => {
+  throw error
+}
+let wheel = new TimerWheel(() => nowMs, fail)
 let fired: string[] = []
 
 beforeEach(() => {
   nowMs = 5_003
-  wheel = new TimerWheel(() => nowMs)
+  wheel = new TimerWheel(() => nowMs, fail)
   fired = []
 })
 
@@ -159,7 +162,7 @@ describe("TimerWheel", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         nowMs = 7
-        const ownWheel = new TimerWheel(() => nowMs)
+        const ownWheel = new TimerWheel(() => nowMs, fail)
         const firedIds: number[] = []
         const deadlines = Array.from({ length: 6 }, (_, id) => new Deadline(() => firedIds.push(id)))
         const dueMs = new Map<number, number>()
@@ -187,4 +190,24 @@ describe("TimerWheel", () => {
       { numRuns: 1000 },
     )
   })
+})
+
+test("a deadline whose owner throws does not keep the others from firing", () => {
+  const errors: unknown[] = []
+  const ownWheel = new TimerWheel(
+    () => nowMs,
+    (error) => errors.push(error),
+  )
+  const order: string[] = []
+  const bug = new Error("bug")
+  const throwing = new Deadline(() => {
+    throw bug
+  })
+  const calm = new Deadline(() => order.push("calm"))
+  for (const deadline of [calm, throwing, new Deadline(() => order.push("other"))]) ownWheel.set(deadline, 20)
+  nowMs += 40
+  ownWheel.advance()
+  ownWheel.stop()
+  expect(errors).toEqual([bug])
+  expect(order.toSorted()).toEqual(["calm", "other"])
 })

@@ -31,13 +31,18 @@ export class Deadline {
 export class TimerWheel {
   readonly #slots: (Deadline | null)[] = new Array<Deadline | null>(SLOT_COUNT).fill(null)
   readonly #nowMs: () => number
+  readonly #onInvariantError: (error: unknown) => void
   #currentTick = 0
   #count = 0
   #interval: ReturnType<typeof setInterval> | null = null
 
-  /** @param nowMs a monotonic clock */
-  constructor(nowMs: () => number) {
+  /**
+   * @param nowMs a monotonic clock
+   * @param onInvariantError told when a deadline's owner throws: our bug; the other deadlines fire all the same
+   */
+  constructor(nowMs: () => number, onInvariantError: (error: unknown) => void) {
     this.#nowMs = nowMs
+    this.#onInvariantError = onInvariantError
   }
 
   get count(): number {
@@ -87,7 +92,11 @@ export class TimerWheel {
       // One that fired earlier in this loop may have cleared or moved this one.
       if (deadline.tick !== DUE) continue
       deadline.tick = NOT_SET
-      deadline.onExpired()
+      try {
+        deadline.onExpired()
+      } catch (error) {
+        this.#onInvariantError(error)
+      }
     }
     flushCorked()
     if (this.#count === 0) this.stop()

@@ -10,6 +10,7 @@
  * Every way out, errors too, ends in `#closeBooks`: nothing is lost quietly. Knows no protocol: codecs are behind
  * `http/stream`. A state machine of callbacks, because a promise per step would cost more than the step.
  */
+import type { HashKey } from "../compile/cluster-policies.ts"
 import type { ForwardAction, Route, RouteConfiguration, WeightedCluster } from "../compile/snapshot.ts"
 import { hostWithoutPort } from "../http/authority.ts"
 import type { FaultAnswer } from "../http/h1/faults.ts"
@@ -24,6 +25,7 @@ import { chooseWeightedCluster } from "../upstream/weighted-choice.ts"
 import { judgeCors, markResponse } from "./cors.ts"
 import { ExchangeRecord } from "./exchange-record.ts"
 import { abortReply, isDrawn } from "./fault-injection.ts"
+import { hashOfRequest, hashOfText, newAffinityCookie } from "./hash-key.ts"
 import { applyHeaderEdits } from "./header-edits.ts"
 import {
   CLUSTER_NOT_FOUND,
@@ -80,6 +82,8 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   #mirrors: MirrorRequest[] | null = null
   /** Origin that the response is marked for; "" = none. */
   #corsOrigin = ""
+  /** `set-cookie` that ties the client to its endpoint; "" = none. */
+  #affinityCookie = ""
   #delay: Deadline | null = null
   #isRequestEnded = false
   #requestTrailers = ""
@@ -159,10 +163,21 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     const timeoutMs = effectiveTimeoutMs(request, action)
     if (!this.#editRequest(action, timeoutMs)) return this.#reply(REWRITE_FAILED)
     if (action.mirrors.length > 0) this.#mirror(action, timeoutMs)
-    const upstream = new UpstreamRequest(this, action, cluster, timeoutMs, this.#environment.wheel)
+    const hash = cluster.spec.hash === null ? -1 : this.#hashFor(cluster.spec.hash.key)
+    const upstream = new UpstreamRequest(this, action, cluster, timeoutMs, this.#environment.wheel, hash)
     this.upstream = upstream
     upstream.start()
     if (this.#isRequestEnded) this.#endUpstream(this.#requestTrailers)
+  }
+
+  /** The hash a cluster balances by; a client without the cookie gets one where the configuration says so. */
+  #hashFor(key: HashKey): number {
+    const { request, peer } = this.stream
+    const hash = hashOfRequest(key, request, peer)
+    if (hash >= 0 || key.kind !== "cookie" || key.ttlSeconds < 0) return hash
+    const { value, setCookie } = newAffinityCookie(key, peer)
+    this.#affinityCookie = setCookie
+    return hashOfText(value)
   }
 
   /**
@@ -185,10 +200,15 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     if (action.pathRewrite !== null) {
       const path = rewritePath(request.path, request.pathLength, action.pathRewrite)
       if (path === null) return false
+      // What a header operation made of the gateway's own fields does not count.
+      fields.dropNamed("x-envoy-original-path")
       fields.append("x-envoy-original-path", request.path)
-      request.path = path
+      request.setPath(path)
     }
-    if (timeoutMs > 0) fields.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs))
+    if (timeoutMs > 0) {
+      fields.dropNamed("x-envoy-expected-rq-timeout-ms")
+      fields.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs))
+    }
     return true
   }
 
@@ -235,6 +255,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void {
     const { stream, upstream } = this
     sanitizeResponseFields(head)
+    if (this.#affinityCookie !== "") head.fields.append("set-cookie", this.#affinityCookie)
     this.#editResponse(head)
     finishResponseFields(head, serviceTimeMs)
     this.responseHead = head
@@ -322,6 +343,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     }
     const isGrpc = this.stream.request.isGrpc()
     const head = isGrpc ? grpcReplyHead(reply, body) : localReplyHead(reply.status, body)
+    if (reply.isOverloaded === true) head.fields.append("x-envoy-overloaded", "true")
     this.#editResponse(head)
     // Unless the rule has set another.
     if (!isGrpc && body.length > 0 && head.fields.joinedValue("content-type") === null) {

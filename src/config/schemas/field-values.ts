@@ -77,8 +77,12 @@ export const nonEmpty = text((value) => (value === "" ? fieldProblem("P2011", "t
 
 export const headerName = text(headerNameProblem)
 export const headerValue = text((value) =>
-  /[\r\n\0]/.test(value)
-    ? fieldProblem("P2012", "a header value cannot contain a line break or NUL", "put the value on one line")
+  /[\0-\x08\x0a-\x1f\x7f]/.test(value)
+    ? fieldProblem(
+        "P2012",
+        "a header value cannot contain a line break or another control character",
+        "put the value on one line",
+      )
     : null,
 )
 /** A header's name where Envoy's pseudo-headers and Istio's JWT claims are matched too. */

@@ -141,7 +141,7 @@ const redirect = z
     authority: authority.optional(),
     derivePort: z.enum(["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]).optional(),
     port: portNumber.optional(),
-    prefixRewrite: z.string().optional(),
+    prefixRewrite: locationText().optional(),
     redirectCode: int32.optional(),
     scheme: z.enum(["http", "https"]).optional(),
     uri: locationText().optional(),

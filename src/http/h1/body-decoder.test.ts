@@ -134,11 +134,12 @@ describe("chunked", () => {
       expectFault(`1;a${byte}b\r\nx\r\n0\r\n\r\n`, Fault.badChunk)
   })
 
-  test("9112 section 7.1.1: extensions of one chunk are bounded, each line anew", () => {
-    const limits = { ...DEFAULT_HTTP_LIMITS, chunkLineBytesMax: 10 }
+  test("9112 section 7.1.1: extensions are bounded, those of all chunks of a message together", () => {
+    const limits = { ...DEFAULT_HTTP_LIMITS, chunkExtensionBytesMax: 10 }
     const chunk = (length: number) => `1;${"e".repeat(length)}\r\nx\r\n`
-    expect(decode(`${chunk(10)}${chunk(10)}0\r\n\r\n`, chunked, limits).payload).toBe("xx")
+    expect(decode(`${chunk(5)}${chunk(5)}0\r\n\r\n`, chunked, limits).payload).toBe("xx")
     expectFault(`${chunk(11)}0\r\n\r\n`, Fault.badChunk, limits)
+    expectFault(`${chunk(5)}${chunk(6)}0\r\n\r\n`, Fault.badChunk, limits)
   })
 })
 

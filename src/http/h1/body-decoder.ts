@@ -42,7 +42,8 @@ export class BodyDecoder {
   /** Bytes left of the body (length) or of the chunk. */
   #remaining = 0
   #sizeDigits = 0
-  #lineBytes = 0
+  /** Chunk extensions of the whole message so far. */
+  #extensionBytes = 0
   #trailerText = ""
   /** Checked trailer lines (`name: value\r\n`), once done; "" = none. */
   trailers = ""
@@ -82,7 +83,7 @@ export class BodyDecoder {
     this.#state = state
     this.#remaining = remaining
     this.#sizeDigits = 0
-    this.#lineBytes = 0
+    this.#extensionBytes = 0
     this.#trailerText = ""
     this.trailers = ""
     this.payloadBytes = 0
@@ -142,12 +143,11 @@ export class BodyDecoder {
         // Ignored, as RFC 9112 section 7.1.1 has it, but bounded and free of what could end a line elsewhere.
         if (byte === CR) this.#state = State.chunkSizeLf
         else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return Fault.badChunk
-        else if (++this.#lineBytes > limits.chunkLineBytesMax) return Fault.badChunk
+        else if (++this.#extensionBytes > limits.chunkExtensionBytesMax) return Fault.badChunk
         return 0
       case State.chunkSizeLf:
         if (byte !== LF) return Fault.badChunk
         this.#sizeDigits = 0
-        this.#lineBytes = 0
         this.#state = this.#remaining === 0 ? State.trailers : State.chunkData
         return 0
       case State.chunkDataCr:

@@ -184,8 +184,8 @@ export function isChunkedCoding(value: string): boolean {
 function readTarget(head: RequestHead, target: string): number {
   let path = target
   if (target.charCodeAt(0) !== SLASH) {
-    if (head.method === "CONNECT") return setPath(head, "")
-    if (target === "*") return head.method === "OPTIONS" ? setPath(head, "*") : Fault.badTarget
+    if (head.method === "CONNECT") return acceptPath(head, "")
+    if (target === "*") return head.method === "OPTIONS" ? acceptPath(head, "*") : Fault.badTarget
     const scheme = absoluteScheme(target)
     if (scheme === "") return Fault.relativeTarget
     // RFC 9112 section 3.2.2: the host of an absolute target replaces Host.
@@ -203,7 +203,7 @@ function readTarget(head: RequestHead, target: string): number {
   }
   const normalized = normalizePath(path)
   if (normalized === null) return Fault.pathNormalization
-  return setPath(head, normalized)
+  return acceptPath(head, normalized)
 }
 
 /** `http` or `https` when the target is in absolute form, else "". */
@@ -213,9 +213,8 @@ function absoluteScheme(target: string): string {
   return ""
 }
 
-function setPath(head: RequestHead, path: string): number {
-  head.path = path
-  const query = path.indexOf("?")
-  head.pathLength = query < 0 ? path.length : query
+/** @returns 0 */
+function acceptPath(head: RequestHead, path: string): number {
+  head.setPath(path)
   return 0
 }
