@@ -1,4 +1,5 @@
 /** A running gateway for tests of the admin interface: a small configuration, and a note of what was asked of it. */
+import { trafficPolicyDefault } from "../compile/cluster-policies.ts"
 import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
 import { buildHostTable } from "../route/host-table.ts"
 import { buildPathTable } from "../route/path-table.ts"
@@ -11,6 +12,7 @@ const location = { file: "routes.yaml", line: 7, column: 5 }
 export const sampleClusters: readonly ClusterView[] = [
   {
     spec: {
+      ...trafficPolicyDefault,
       index: 0,
       name: "outbound|80||shop.default.svc.cluster.local",
       host: "shop.default.svc.cluster.local",
@@ -18,8 +20,7 @@ export const sampleClusters: readonly ClusterView[] = [
       subset: "",
       discovery: { kind: "static", endpoints: [] },
       protocol: "http1",
-      loadBalancer: "least-request",
-      connectTimeoutMs: 10_000,
+      healthCheck: null,
       idleTimeoutMs: 60_000,
       location: null,
     },

@@ -3,19 +3,26 @@
  * DNS (Istio semantics sheet 6.2, 7). Names are unique; of two services with one host and port the older counts.
  */
 import type { Subset } from "./api-types.ts"
-import { type ClusterPolicy, clusterPolicy, type DestinationRules, type MergedRule } from "./destination-rules.ts"
+import type { DestinationRules, MergedRule } from "./destination-rules.ts"
+import { healthCheckAnnotation, healthCheckOf } from "./health-check-annotation.ts"
+import { type GatewayPlace, placeEndpoints } from "./locality.ts"
 import { clusterName } from "./names.ts"
+import type { Report } from "./report.ts"
 import type { ServiceDefinition, ServicePort, ServiceRegistry } from "./services.ts"
 import type { ClusterSpec, Discovery, SourceLocation } from "./snapshot.ts"
+import { type CompiledPolicy, compileTrafficPolicy } from "./traffic-policy.ts"
 
 export class ClusterTable {
   readonly #clusters: ClusterSpec[] = []
   readonly #indexByName = new Map<string, number>()
   readonly #rules: DestinationRules
+  readonly #place: GatewayPlace
 
-  constructor(services: ServiceRegistry, rules: DestinationRules) {
+  constructor(services: ServiceRegistry, rules: DestinationRules, place: GatewayPlace, report: Report) {
     this.#rules = rules
+    this.#place = place
     for (const service of services.all) {
+      reportHealthCheck(service, report)
       // Nobody may see it: not even a name is left.
       if (service.exportTo?.includes("~")) continue
       const rule = rules.find(service.clusterHost, service.namespace)
@@ -37,10 +44,11 @@ export class ClusterTable {
     const name = clusterName(port, "", host)
     const known = this.indexOf(name)
     if (known >= 0) return { name, index: known }
-    const policy = clusterPolicy(this.#rules.find(policyHost, namespace), port, null)
+    const rule = this.#rules.find(policyHost, namespace)
+    const policy = compileTrafficPolicy(rule, null, { host, port, subjectAltNames: [] })
     const discovery: Discovery = {
       kind: "strict-dns",
-      endpoints: [{ address: host, port, weight: 1, labels: {}, locality: "" }],
+      endpoints: [{ address: host, port, weight: 1, labels: {}, locality: "", priority: 0, localityShare: 0 }],
     }
     this.#add({ host, port, subset: "", discovery, protocol: "http1" }, policy, null)
     return { name, index: this.indexOf(name) }
@@ -50,38 +58,62 @@ export class ClusterTable {
     const { clusterHost: host } = service
     const { number, protocol, discovery } = port
     const whole = { host, port: number, subset: "", discovery, protocol }
-    this.#add(whole, clusterPolicy(rule, number, null), service)
+    const target = { host, port: number, subjectAltNames: service.subjectAltNames }
+    this.#add(whole, compileTrafficPolicy(rule, null, target), service)
     for (const [name, subset] of rule?.subsets ?? []) {
       const part = { ...whole, subset: name, discovery: withLabels(discovery, subset) }
-      this.#add(part, clusterPolicy(rule, number, subset), service)
+      this.#add(part, compileTrafficPolicy(rule, subset, target), service)
     }
   }
 
   #add(
     described: Pick<ClusterSpec, "host" | "port" | "subset" | "discovery" | "protocol">,
-    policy: ClusterPolicy,
+    policy: CompiledPolicy,
     service: ServiceDefinition | null,
   ): void {
     const name = clusterName(described.port, described.subset, described.host)
     if (this.#indexByName.has(name)) return
     const index = this.#clusters.length
     this.#indexByName.set(name, index)
+    const { traffic } = policy
+    const healthCheck = healthCheckOf(service?.resource ?? null)
     this.#clusters.push({
+      ...traffic,
       index,
       name,
       host: described.host,
       port: described.port,
       subset: described.subset,
-      discovery: described.discovery,
+      discovery: this.#placed(described.discovery, policy),
       protocol: policy.upgradesToHttp2 && described.protocol === "http1" ? "http2" : described.protocol,
-      loadBalancer: policy.loadBalancer,
-      connectTimeoutMs: policy.connectTimeoutMs,
-      idleTimeoutMs: policy.idleTimeoutMs,
+      healthCheck: healthCheck.kind === "policy" ? healthCheck.policy : null,
       get location(): SourceLocation | null {
         return locationOf(service)
       },
     })
   }
+
+  #placed(discovery: Discovery, policy: CompiledPolicy): Discovery {
+    if (policy.isPassthrough) return { kind: "static", endpoints: [] }
+    const { localityLbSetting, traffic } = policy
+    const hasOutlierDetection = traffic.outlierDetection !== null
+    const endpoints = placeEndpoints(discovery.endpoints, localityLbSetting, hasOutlierDetection, this.#place)
+    return { kind: discovery.kind, endpoints }
+  }
+}
+
+/** Found where the service is defined, once, however many clusters it has. */
+function reportHealthCheck(service: ServiceDefinition, report: Report): void {
+  const setting = healthCheckOf(service.resource)
+  if (service.resource === null || setting.kind !== "invalid") return
+  report.add({
+    severity: "error",
+    code: "P3014",
+    resource: service.resource,
+    path: ["metadata", "annotations", healthCheckAnnotation],
+    message: `${healthCheckAnnotation}: ${setting.problem}`,
+    hint: "for example: path=/healthz interval=5s timeout=1s healthy=2 unhealthy=3",
+  })
 }
 
 /** Endpoints that carry all labels of a subset. */

@@ -44,6 +44,8 @@ export interface CompileOptions {
   readonly demoServices: readonly DemoService[]
   /** The labels of this gateway's workload: Gateways that select others are not served. null = every Gateway is. */
   readonly selector: Readonly<Record<string, string>> | null
+  /** `region/zone/subzone` of this gateway; absent or "" = not known: no endpoint is nearer than another. */
+  readonly locality?: string
 }
 
 export function compile(resources: readonly Resource[], options: CompileOptions): Diagnosed<Snapshot> {
@@ -64,7 +66,12 @@ export function compile(resources: readonly Resource[], options: CompileOptions)
   ])
   const gatewayNamespaces = [...new Set(served.map((gateway) => gateway.metadata.namespace))]
   const rules = new DestinationRules(inventory.destinationRules, gatewayNamespaces, options.selector)
-  const clusters = new ClusterTable(services, rules)
+  const clusters = new ClusterTable(
+    services,
+    rules,
+    { locality: options.locality ?? "", labels: options.selector ?? {} },
+    report,
+  )
   const destinations = new DestinationResolver(services, rules, clusters, options.dnsFallback, report)
 
   const groups = mergeServers(served, options.portMap, report)

@@ -1,15 +1,13 @@
 /**
- * Which DestinationRule applies to a host, its subsets, and its policy for one port and subset
- * (Istio semantics sheet 6.1, 6.2).
- * Source: Istio `pilot/pkg/model/{destination_rule,push_context}.go`, `pilot/pkg/networking/core/cluster_traffic_policy.go`.
+ * Which DestinationRule applies to a host, and what the rules of one host come to (Istio semantics sheet 6.1). What it
+ * says for one port and subset is in `traffic-policy.ts`.
+ * Source: Istio `pilot/pkg/model/{destination_rule,push_context}.go`.
  */
-import { parseDurationMs } from "../config/duration.ts"
 import type { DestinationRuleResource } from "../config/resources.ts"
 import type { Subset, TrafficPolicy } from "./api-types.ts"
 import { isVisible } from "./export-to.ts"
 import { compareSpecificity, covers } from "./host-names.ts"
 import { fullyQualifiedHost, rootNamespace } from "./names.ts"
-import type { ClusterSpec } from "./snapshot.ts"
 
 /** All rules of one host in one namespace, merged oldest first. */
 export interface MergedRule {
@@ -30,11 +28,6 @@ interface Place {
   readonly exact: Map<string, OpenRule>
   /** Most specific first, once all are in. */
   readonly wildcards: OpenRule[]
-}
-
-export type ClusterPolicy = Pick<ClusterSpec, "loadBalancer" | "connectTimeoutMs" | "idleTimeoutMs"> & {
-  /** `h2UpgradePolicy: UPGRADE`. */
-  readonly upgradesToHttp2: boolean
 }
 
 export class DestinationRules {
@@ -113,59 +106,4 @@ function selects(rule: DestinationRuleResource, labels: Readonly<Record<string, 
   if (selector === undefined) return null
   if (labels === null) return false
   return Object.entries(selector).every(([key, value]) => labels[key] === value)
-}
-
-const connectTimeoutMsDefault = 10_000
-const idleTimeoutMsDefault = 3_600_000
-
-/** The four settings that a port takes whole from its own entry, or not at all. */
-type PortPolicy = Pick<TrafficPolicy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls">
-
-/** @param port the service's port number. */
-export function clusterPolicy(rule: MergedRule | null, port: number, subset: Subset | null): ClusterPolicy {
-  const base = atPort(rule?.trafficPolicy, port)
-  const own = subset?.trafficPolicy
-  const ownSettings = atPort(own, port)
-  // A subset's own entry for the port replaces all four, its general policy only those it names.
-  const policy = hasPort(own, port) ? ownSettings : { ...base, ...withoutUnset(ownSettings) }
-  const { http, tcp } = policy.connectionPool ?? {}
-  return {
-    loadBalancer: loadBalancerOf(policy),
-    connectTimeoutMs: durationMs(tcp?.connectTimeout) || connectTimeoutMsDefault,
-    // 0 disables the timeout, so it is not the same as unset.
-    idleTimeoutMs: durationMs(http?.idleTimeout) ?? durationMs(tcp?.idleTimeout) ?? idleTimeoutMsDefault,
-    upgradesToHttp2: http?.h2UpgradePolicy === "UPGRADE",
-  }
-}
-
-function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy {
-  return policy?.portLevelSettings?.find((settings) => settings.port?.number === port) ?? policy ?? {}
-}
-
-function hasPort(policy: TrafficPolicy | undefined, port: number): boolean {
-  return policy?.portLevelSettings?.some((settings) => settings.port?.number === port) ?? false
-}
-
-function withoutUnset(policy: PortPolicy): PortPolicy {
-  return {
-    ...(policy.loadBalancer === undefined ? {} : { loadBalancer: policy.loadBalancer }),
-    ...(policy.connectionPool === undefined ? {} : { connectionPool: policy.connectionPool }),
-    ...(policy.outlierDetection === undefined ? {} : { outlierDetection: policy.outlierDetection }),
-    ...(policy.tls === undefined ? {} : { tls: policy.tls }),
-  }
-}
-
-function loadBalancerOf(policy: PortPolicy): ClusterSpec["loadBalancer"] {
-  switch (policy.loadBalancer?.simple) {
-    case "ROUND_ROBIN":
-      return "round-robin"
-    case "RANDOM":
-      return "random"
-    default:
-      return "least-request"
-  }
-}
-
-function durationMs(text: string | undefined): number | null {
-  return text === undefined ? null : parseDurationMs(text)
 }

@@ -70,6 +70,7 @@ function compileService(service: ServiceResource, sources: EndpointSources): Ser
             : { kind: "strict-dns", endpoints: [endpoint(externalName, port.port, {}, "")] },
       }),
     ),
+    subjectAltNames: [],
     resource: service,
   }
 }
@@ -142,5 +143,5 @@ function endpoint(
   labels: Readonly<Record<string, string>>,
   locality: string,
 ): EndpointSpec {
-  return { address, port, weight: 1, labels, locality }
+  return { address, port, weight: 1, labels, locality, priority: 0, localityShare: 0 }
 }

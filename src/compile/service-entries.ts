@@ -34,6 +34,7 @@ export function serviceEntryDefinitions(
       protocol: upstreamProtocol(port.protocol ?? ""),
       discovery: discover(spec.resolution ?? "NONE", host, port, workloadSpecs, selected !== undefined),
     })),
+    subjectAltNames: spec.subjectAltNames ?? [],
     resource: entry,
   }))
 }
@@ -96,7 +97,8 @@ function discover(
 }
 
 function hostEndpoint(host: string, port: ServiceEntryPort): EndpointSpec {
-  return { address: host, port: port.targetPort ?? port.number, weight: 1, labels: {}, locality: "" }
+  const number = port.targetPort ?? port.number
+  return { address: host, port: number, weight: 1, labels: {}, locality: "", priority: 0, localityShare: 0 }
 }
 
 /** Precedence of the port: a unix socket has none, then the endpoint's own for this port name, then `port`. */
@@ -111,5 +113,7 @@ export function workloadEndpoint(workload: WorkloadSpec, portName: string, port:
     weight: Math.max(1, workload.weight ?? 1),
     labels: workload.labels ?? {},
     locality: workload.locality ?? "",
+    priority: 0,
+    localityShare: 0,
   }
 }

@@ -22,6 +22,8 @@ export interface ServiceDefinition {
   readonly namespace: string
   readonly exportTo: readonly string[] | undefined
   readonly ports: readonly ServicePort[]
+  /** A ServiceEntry's: what TLS expects in the endpoints' certificates. */
+  readonly subjectAltNames: readonly string[]
   /** null for services that no file defines. */
   readonly resource: Resource | null
 }
@@ -98,6 +100,7 @@ export function demoDefinitions(services: readonly DemoService[]): readonly Serv
     namespace: "",
     exportTo: undefined,
     ports,
+    subjectAltNames: [],
     resource: null,
   }))
 }
@@ -106,7 +109,7 @@ function demoEndpoint(text: string, declaredPort: number): EndpointSpec {
   const bound = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text)
   const address = bound?.[1] ?? bound?.[2] ?? text
   const port = bound?.[3] === undefined ? declaredPort : Number(bound[3])
-  return { address, port, weight: 1, labels: {}, locality: "" }
+  return { address, port, weight: 1, labels: {}, locality: "", priority: 0, localityShare: 0 }
 }
 
 function compareDefinitions(left: ServiceDefinition, right: ServiceDefinition): number {

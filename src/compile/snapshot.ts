@@ -9,6 +9,7 @@ import type { HostTable } from "../route/host-table.ts"
 import type { PathTable } from "../route/path-table.ts"
 import type { CompiledRegex } from "../route/regex.ts"
 import type { ValueTemplate } from "../telemetry/value-template.ts"
+import type { ClusterTrafficPolicy, HealthCheckPolicy } from "./cluster-policies.ts"
 
 /** Where in the user's files a compiled thing comes from. Lines and columns count from 1. */
 export interface SourceLocation {
@@ -278,7 +279,7 @@ export interface CorsPolicy {
 }
 
 /** One upstream cluster: `outbound|PORT|SUBSET|HOST`. What the resources say; live state is in `upstream/`. */
-export interface ClusterSpec {
+export interface ClusterSpec extends ClusterTrafficPolicy {
   readonly index: number
   readonly name: string
   readonly host: string
@@ -290,11 +291,8 @@ export interface ClusterSpec {
    * HTTP route to it speaks HTTP/1.1 all the same.
    */
   readonly protocol: "http1" | "http2" | "tcp"
-  readonly loadBalancer: "least-request" | "round-robin" | "random"
-  /** From the connect call to the connection established. */
-  readonly connectTimeoutMs: number
-  /** An upstream connection without a request longer than this is closed. */
-  readonly idleTimeoutMs: number
+  /** null = endpoints are taken to be healthy until outlier detection says otherwise. */
+  readonly healthCheck: HealthCheckPolicy | null
   /** Where the host is defined; null when it is left to DNS. */
   readonly location: SourceLocation | null
 }
@@ -316,4 +314,8 @@ export interface EndpointSpec {
   readonly weight: number
   readonly labels: Readonly<Record<string, string>>
   readonly locality: string
+  /** 0 is used first; a higher one takes over as the lower ones lose health (sheet 6.4). */
+  readonly priority: number
+  /** The share of its locality in the traffic (`localityLbSetting.distribute`); 0 = localities are not told apart. */
+  readonly localityShare: number
 }

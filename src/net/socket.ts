@@ -42,6 +42,11 @@ export function resumeReading(socket: TcpSocket): void {
   if (isPausable(socket)) socket.resume()
 }
 
+/** Has the system probe a silent connection. @param afterMs without data until the first probe */
+export function setTcpKeepAlive(socket: TcpSocket, afterMs: number): void {
+  socket.setKeepAlive(true, afterMs)
+}
+
 /** Handlers that pass every event to the socket's owner and send what was corked meanwhile. */
 export function ownerHandlers(onInvariantError: OnInvariantError): Bun.SocketHandler<SocketOwner> {
   const guarded = (socket: TcpSocket, error: unknown): void => {

@@ -6,15 +6,18 @@ import type { Listener, Snapshot } from "../compile/snapshot.ts"
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../http/limits.ts"
 import { ownerHandlers } from "../net/socket.ts"
 import { TimerWheel } from "../net/timer-wheel.ts"
+import { tlsClientHandlers } from "../net/tls-client.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import { ClusterManager } from "../upstream/cluster-manager.ts"
+import { createHttpPool } from "../upstream/create-http-pool.ts"
 import { resolveBySystem } from "../upstream/dns.ts"
-import { H1Pool } from "../upstream/h1-pool.ts"
+import { probeByHttp } from "../upstream/http-health-probe.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { systemScheduler } from "../upstream/scheduler.ts"
+import type { FindSecret } from "../upstream/tls-material.ts"
 import { GatewayClock } from "./gateway-clock.ts"
 import type { Routing } from "./http-exchange.ts"
 import { HttpListener, type ListenerEnvironment } from "./http-listener.ts"
@@ -26,6 +29,8 @@ export interface GatewayOptions {
   readonly log: Log
   readonly counters: Counters
   readonly limits?: HttpLimits
+  /** Where a DestinationRule's `credentialName` is looked up; absent = there are no secrets. */
+  readonly findSecret?: FindSecret
 }
 
 export interface BoundListener {
@@ -55,12 +60,13 @@ export class Gateway {
     this.#options = options
     const { log, counters } = options
     const limits = options.limits ?? DEFAULT_HTTP_LIMITS
-    const handlers = ownerHandlers((error) => {
+    const onInvariantError = (error: unknown): void => {
       counters.invariantErrors++
       log.error("internal error, the connection is closed", {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       })
-    })
+    }
+    const handlers = ownerHandlers(onInvariantError)
     const clock = this.#clock
     const wheel = this.#wheel
     this.#environment = { limits, counters, accessLog: options.accessLog, wheel, clock, handlers }
@@ -68,12 +74,15 @@ export class Gateway {
       limits,
       wheel,
       handlers,
+      tlsHandlers: tlsClientHandlers(onInvariantError),
+      findSecret: options.findSecret ?? (() => null),
       get coarseNowMs() {
         return clock.coarseNowMs
       },
     }
     this.#clusters = new ClusterManager<HttpPool>({
-      createPool: (endpoint, spec) => new H1Pool(endpoint, spec, pools),
+      createPool: (endpoint, spec) => createHttpPool(endpoint, spec, pools),
+      probe: probeByHttp,
       resolve: resolveBySystem,
       scheduler: systemScheduler,
       random: Math.random,

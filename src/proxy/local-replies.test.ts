@@ -55,6 +55,7 @@ describe("what the client is told (Istio semantics sheet 5.2)", () => {
         body: `${prefix}reset reason: ${text}`,
         flags: flag,
         details: `upstream_reset_before_response_started{${underscored}}`,
+        ...(kind === "overflow" ? { isOverloaded: true } : {}),
       })
       expect([failureFlag(failure(kind)), failureText(failure(kind))]).toEqual([flag, underscored])
     }

@@ -16,6 +16,8 @@ export interface LocalReply {
   readonly details: string
   /** Where it does not follow from `status`. */
   readonly grpcStatus?: number
+  /** The answer says `x-envoy-overloaded: true`: a retry would only make it worse. */
+  readonly isOverloaded?: boolean
 }
 
 export const ROUTE_NOT_FOUND: LocalReply = { status: 404, body: "", flags: "NR", details: "route_not_found" }
@@ -67,6 +69,7 @@ export function upstreamFailureReply(failure: UpstreamFailure, hasRetried: boole
     body: `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${reason.text}${transport}`,
     flags: hasRetried ? `${reason.flag},URX` : reason.flag,
     details: `upstream_reset_before_response_started{${reason.text}${detail}}`.replaceAll(" ", "_"),
+    ...(failure.kind === "overflow" ? { isOverloaded: true } : {}),
   }
 }
 

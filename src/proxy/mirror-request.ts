@@ -16,6 +16,8 @@ const MIRROR_BUFFER_BYTES_MAX = 1024 * 1024
 const MIRROR_TIMEOUT_MS_DEFAULT = 60_000
 
 export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
+  /** A copy is the gateway's own request. */
+  readonly peer = null
   readonly #request: RequestHead
   readonly #cluster: Cluster<HttpPool>
   readonly #wheel: TimerWheel
@@ -46,13 +48,18 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
     wheel.set(this.#deadline, timeoutMs > 0 ? timeoutMs : MIRROR_TIMEOUT_MS_DEFAULT)
   }
 
+  get authority(): string {
+    return this.#request.authority
+  }
+
   start(): void {
     const endpoint = this.#cluster.pickEndpoint(null)
     if (endpoint === null) return this.#finish(false)
     endpoint.startRequest()
     this.#endpoint = endpoint
     const connection = endpoint.pool.acquire(this)
-    if (connection !== null) this.onReady(connection)
+    if (connection === "overflow") this.#finish(true)
+    else if (connection !== null) this.onReady(connection)
   }
 
   onReady(connection: ReadyUpstream): void {
@@ -62,6 +69,7 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
   }
 
   onConnectFailure(): void {
+    this.#recordFailure()
     this.#finish(true)
   }
 
@@ -103,6 +111,7 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
 
   onResponseHead(head: { readonly status: number }): void {
     this.#cluster.stats.countResponse(head.status)
+    if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, head.status)
   }
 
   onResponseBody(): void {
@@ -114,7 +123,12 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
   }
 
   onUpstreamFailure(): void {
+    this.#recordFailure()
     this.#finish(true)
+  }
+
+  #recordFailure(): void {
+    if (this.#endpoint !== null) this.#cluster.recordFailure(this.#endpoint)
   }
 
   /** The original's client has gone, or the copy takes too long or too much. */

@@ -10,7 +10,13 @@
  */
 import type { ForwardAction, RetryPolicy } from "../compile/snapshot.ts"
 import type { ResponseHead } from "../http/message.ts"
-import type { DownstreamStream, UpstreamEvents, UpstreamFailure, UpstreamStream } from "../http/stream.ts"
+import type {
+  DownstreamStream,
+  PeerAddresses,
+  UpstreamEvents,
+  UpstreamFailure,
+  UpstreamStream,
+} from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { Endpoint } from "../upstream/endpoint.ts"
@@ -53,6 +59,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   readonly #policy: RetryPolicy | null
   readonly #wheel: TimerWheel
   readonly #timeoutMs: number
+  readonly #hash: number
   #endpoint: Endpoint<HttpPool> | null = null
   #connection: UpstreamStream | null = null
   #tried: Endpoint<HttpPool>[] | null = null
@@ -71,19 +78,32 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #tryDeadline: Deadline | null = null
   #retryDeadline: Deadline | null = null
 
-  /** @param timeoutMs of the whole exchange, retries included; 0 = none */
+  /**
+   * @param timeoutMs of the whole exchange, retries included; 0 = none
+   * @param hash of the key that the cluster balances by; -1 = none
+   */
   constructor(
     owner: UpstreamRequestOwner,
     action: ForwardAction,
     cluster: Cluster<HttpPool>,
     timeoutMs: number,
     wheel: TimerWheel,
+    hash: number,
   ) {
     this.#owner = owner
     this.#cluster = cluster
     this.#policy = action.retry
     this.#wheel = wheel
     this.#timeoutMs = timeoutMs
+    this.#hash = hash
+  }
+
+  get authority(): string {
+    return this.#owner.stream.request.authority
+  }
+
+  get peer(): PeerAddresses {
+    return this.#owner.stream.peer
   }
 
   start(): void {
@@ -98,13 +118,14 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   // --- a try ---------------------------------------------------------------------------------------------------------
 
   #startTry(): void {
-    const endpoint = this.#cluster.pickEndpoint(this.#tried)
+    const endpoint = this.#cluster.pickEndpoint(this.#tried, this.#hash)
     if (endpoint === null) return this.#giveUp(NO_HEALTHY_UPSTREAM)
     endpoint.startRequest()
     this.#endpoint = endpoint
     this.hostText = endpoint.hostText
     const connection = endpoint.pool.acquire(this)
-    if (connection !== null) this.onReady(connection)
+    if (connection === "overflow") this.onUpstreamFailure(OVERFLOW)
+    else if (connection !== null) this.onReady(connection)
     else this.#holdBody()
   }
 
@@ -183,6 +204,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       return
     }
     this.#cluster.stats.countResponse(head.status)
+    if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, head.status)
     const policy = this.#policy
     if (policy !== null && head.status !== 101 && retriesResponse(policy, head) && this.#mayRetry(policy)) {
       this.#connection?.cancel()
@@ -225,6 +247,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.transportFailureReason = failure.transportReason
     if (failure.kind === "connection-termination") this.#cluster.stats.upstreamRqRxReset++
     if (failure.kind === "protocol-error") this.#cluster.stats.upstreamCxProtocolError++
+    const isReplaced = !this.#hasResponse && failure.isStaleConnection && this.#replacesStaleConnection()
+    if (isReplaced) return
+    if (this.#endpoint !== null && failure.kind !== "overflow") this.#cluster.recordFailure(this.#endpoint)
     if (this.#hasResponse) {
       this.#endTry(true)
       this.#isOver = true
@@ -232,7 +257,6 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       this.#owner.onResponseCut(failureFlag(failure), `upstream_reset_after_response_started{${failureText(failure)}}`)
       return
     }
-    if (failure.isStaleConnection && this.#replacesStaleConnection()) return
     const policy = this.#policy
     if (policy !== null && retriesFailure(policy, failure) && this.#mayRetry(policy)) this.#retry(policy)
     else this.#giveUp(upstreamFailureReply(failure, this.#attempt > 1))
@@ -250,6 +274,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   #onTryTimeout(): void {
     this.#cluster.stats.upstreamRqPerTryTimeout++
+    if (this.#endpoint !== null) this.#cluster.recordTimeout(this.#endpoint)
     if (this.#hasResponse) return this.#cutForTimeout("upstream_per_try_timeout")
     this.#connection?.cancel()
     this.#connection = null
@@ -260,6 +285,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   #onRouteTimeout(): void {
     this.#cluster.stats.upstreamRqTimeout++
+    if (this.#endpoint !== null) this.#cluster.recordTimeout(this.#endpoint)
     if (this.#hasResponse) return this.#cutForTimeout("upstream_response_timeout")
     this.#abandonTry()
     this.#giveUp(UPSTREAM_TIMEOUT)
@@ -341,4 +367,5 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   }
 }
 
+const OVERFLOW: UpstreamFailure = { kind: "overflow", transportReason: "", isStaleConnection: false }
 const PER_TRY_FAILURE: UpstreamFailure = { kind: "per-try-timeout", transportReason: "", isStaleConnection: false }

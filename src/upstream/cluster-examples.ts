@@ -1,9 +1,12 @@
 /**
  * Specifications and a pool to test clusters with: everything a test does not say has the default that Istio gives it.
  */
+import { trafficPolicyDefault } from "../compile/cluster-policies.ts"
 import type { ClusterSpec, EndpointSpec, Snapshot } from "../compile/snapshot.ts"
+import type { ClusterDeps } from "./cluster.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { EndpointPool } from "./endpoint-pool.ts"
+import { ManualScheduler } from "./manual-scheduler.ts"
 
 /** A pool without connections that remembers what it was made for and how often it was told to close its idle ones. */
 export class RecordingPool implements EndpointPool {
@@ -25,12 +28,27 @@ export function createRecordingPool(_endpoint: Endpoint<RecordingPool>, spec: Cl
   return new RecordingPool(spec)
 }
 
+/** A cluster's surroundings: time that stands still, health checks that are never answered. */
+export function exampleDeps(
+  seed: number,
+  overrides: Partial<ClusterDeps<RecordingPool>> = {},
+): ClusterDeps<RecordingPool> {
+  return {
+    createPool: createRecordingPool,
+    scheduler: new ManualScheduler(),
+    random: seededRandom(seed),
+    probe: () => () => undefined,
+    ...overrides,
+  }
+}
+
 export function exampleEndpoint(address: string, overrides: Partial<EndpointSpec> = {}): EndpointSpec {
-  return { address, port: 80, weight: 1, labels: {}, locality: "", ...overrides }
+  return { address, port: 80, weight: 1, labels: {}, locality: "", priority: 0, localityShare: 0, ...overrides }
 }
 
 export function exampleCluster(overrides: Partial<ClusterSpec> = {}): ClusterSpec {
   return {
+    ...trafficPolicyDefault,
     index: 0,
     name: "outbound|80||webapp.default.svc.cluster.local",
     host: "webapp.default.svc.cluster.local",
@@ -39,8 +57,7 @@ export function exampleCluster(overrides: Partial<ClusterSpec> = {}): ClusterSpe
     discovery: { kind: "static", endpoints: [] },
     protocol: "http1",
     loadBalancer: "round-robin",
-    connectTimeoutMs: 10_000,
-    idleTimeoutMs: 3_600_000,
+    healthCheck: null,
     location: null,
     ...overrides,
   }

@@ -18,6 +18,7 @@ function createManager(zone: Record<string, DnsOutcome> = {}) {
     },
     scheduler,
     random: () => 0,
+    probe: () => () => undefined,
   })
   return { manager, scheduler, asked, zone }
 }

@@ -6,20 +6,14 @@
  * longer names drain, but old arrays go on working.
  */
 import type { ClusterSpec, Snapshot } from "../compile/snapshot.ts"
-import { Cluster } from "./cluster.ts"
+import { Cluster, type ClusterDeps } from "./cluster.ts"
 import type { ResolveName } from "./dns.ts"
 import { DnsDiscovery } from "./dns-discovery.ts"
 import { DnsMembers } from "./dns-members.ts"
-import type { CreatePool } from "./endpoint.ts"
 import type { EndpointPool } from "./endpoint-pool.ts"
-import type { Scheduler } from "./scheduler.ts"
 
-export interface ClusterManagerDeps<Pool extends EndpointPool> {
-  readonly createPool: CreatePool<Pool>
+export interface ClusterManagerDeps<Pool extends EndpointPool> extends ClusterDeps<Pool> {
   readonly resolve: ResolveName
-  readonly scheduler: Scheduler
-  /** In [0, 1). */
-  readonly random: () => number
 }
 
 interface LiveCluster<Pool extends EndpointPool> {
@@ -98,7 +92,7 @@ export class ClusterManager<Pool extends EndpointPool> {
   }
 
   private adoptCluster(spec: ClusterSpec, previous: LiveCluster<Pool> | null): LiveCluster<Pool> {
-    const cluster = previous?.cluster ?? new Cluster(spec, this.deps.createPool, this.deps.random)
+    const cluster = previous?.cluster ?? new Cluster(spec, this.deps)
     if (previous !== null) cluster.revise(spec)
     const members = this.follow(cluster)
     // After the new ones began: a name that both want stays watched, and its answer is not asked for again.

@@ -18,6 +18,26 @@ export class ClusterStats {
   membershipTotal = 0
   membershipChange = 0
 
+  /** Outlier detection: endpoints that are out now; all ejections; those that too many others stood in the way of. */
+  outlierDetectionEjectionsActive = 0
+  outlierDetectionEjectionsEnforcedTotal = 0
+  outlierDetectionEjectionsOverflow = 0
+  /** By what was found, and of these the ones that led to an ejection. */
+  outlierDetectionEjectionsDetectedConsecutive5xx = 0
+  outlierDetectionEjectionsDetectedConsecutiveGatewayFailure = 0
+  outlierDetectionEjectionsDetectedConsecutiveLocalOriginFailure = 0
+  outlierDetectionEjectionsEnforcedConsecutive5xx = 0
+  outlierDetectionEjectionsEnforcedConsecutiveGatewayFailure = 0
+  outlierDetectionEjectionsEnforcedConsecutiveLocalOriginFailure = 0
+
+  /** Active health checks: all, those that passed, those that failed, and of these the ones without an answer. */
+  healthCheckAttempt = 0
+  healthCheckSuccess = 0
+  healthCheckFailure = 0
+  healthCheckNetworkFailure = 0
+  /** Requests that were sent anyway where too few endpoints were healthy. */
+  lbHealthyPanic = 0
+
   /** DNS look-ups: finished, answered, answered with no address, failed. */
   updateAttempt = 0
   updateSuccess = 0
@@ -32,6 +52,8 @@ export class ClusterStats {
   upstreamCxConnectTimeout = 0
   upstreamCxIdleTimeout = 0
   upstreamCxDestroy = 0
+  upstreamCxMaxDurationReached = 0
+  upstreamCxMaxRequests = 0
   /** A destination was wanted and the cluster had no endpoint: 503 UH. */
   upstreamCxNoneHealthy = 0
   upstreamCxOverflow = 0
@@ -88,9 +110,51 @@ interface StatField {
 
 /** Sorted by name, as Envoy prints them. `cluster-stats.test.ts` holds it against the fields. */
 const statFields: readonly StatField[] = [
+  { name: "health_check.attempt", kind: "counter", key: "healthCheckAttempt" },
+  { name: "health_check.failure", kind: "counter", key: "healthCheckFailure" },
+  { name: "health_check.network_failure", kind: "counter", key: "healthCheckNetworkFailure" },
+  { name: "health_check.success", kind: "counter", key: "healthCheckSuccess" },
+  { name: "lb_healthy_panic", kind: "counter", key: "lbHealthyPanic" },
   { name: "membership_change", kind: "counter", key: "membershipChange" },
   { name: "membership_healthy", kind: "gauge", key: "membershipHealthy" },
   { name: "membership_total", kind: "gauge", key: "membershipTotal" },
+  { name: "outlier_detection.ejections_active", kind: "gauge", key: "outlierDetectionEjectionsActive" },
+  {
+    name: "outlier_detection.ejections_detected_consecutive_5xx",
+    kind: "counter",
+    key: "outlierDetectionEjectionsDetectedConsecutive5xx",
+  },
+  {
+    name: "outlier_detection.ejections_detected_consecutive_gateway_failure",
+    kind: "counter",
+    key: "outlierDetectionEjectionsDetectedConsecutiveGatewayFailure",
+  },
+  {
+    name: "outlier_detection.ejections_detected_consecutive_local_origin_failure",
+    kind: "counter",
+    key: "outlierDetectionEjectionsDetectedConsecutiveLocalOriginFailure",
+  },
+  {
+    name: "outlier_detection.ejections_enforced_consecutive_5xx",
+    kind: "counter",
+    key: "outlierDetectionEjectionsEnforcedConsecutive5xx",
+  },
+  {
+    name: "outlier_detection.ejections_enforced_consecutive_gateway_failure",
+    kind: "counter",
+    key: "outlierDetectionEjectionsEnforcedConsecutiveGatewayFailure",
+  },
+  {
+    name: "outlier_detection.ejections_enforced_consecutive_local_origin_failure",
+    kind: "counter",
+    key: "outlierDetectionEjectionsEnforcedConsecutiveLocalOriginFailure",
+  },
+  {
+    name: "outlier_detection.ejections_enforced_total",
+    kind: "counter",
+    key: "outlierDetectionEjectionsEnforcedTotal",
+  },
+  { name: "outlier_detection.ejections_overflow", kind: "counter", key: "outlierDetectionEjectionsOverflow" },
   { name: "update_attempt", kind: "counter", key: "updateAttempt" },
   { name: "update_empty", kind: "counter", key: "updateEmpty" },
   { name: "update_failure", kind: "counter", key: "updateFailure" },
@@ -102,6 +166,8 @@ const statFields: readonly StatField[] = [
   { name: "upstream_cx_http1_total", kind: "counter", key: "upstreamCxHttp1Total" },
   { name: "upstream_cx_http2_total", kind: "counter", key: "upstreamCxHttp2Total" },
   { name: "upstream_cx_idle_timeout", kind: "counter", key: "upstreamCxIdleTimeout" },
+  { name: "upstream_cx_max_duration_reached", kind: "counter", key: "upstreamCxMaxDurationReached" },
+  { name: "upstream_cx_max_requests", kind: "counter", key: "upstreamCxMaxRequests" },
   { name: "upstream_cx_none_healthy", kind: "counter", key: "upstreamCxNoneHealthy" },
   { name: "upstream_cx_overflow", kind: "counter", key: "upstreamCxOverflow" },
   { name: "upstream_cx_protocol_error", kind: "counter", key: "upstreamCxProtocolError" },

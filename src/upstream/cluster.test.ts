@@ -2,13 +2,7 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import type { ClusterSpec, EndpointSpec } from "../compile/snapshot.ts"
 import { Cluster } from "./cluster.ts"
-import {
-  createRecordingPool,
-  exampleCluster,
-  exampleEndpoint,
-  type RecordingPool,
-  seededRandom,
-} from "./cluster-examples.ts"
+import { exampleCluster, exampleDeps, exampleEndpoint, type RecordingPool } from "./cluster-examples.ts"
 import type { Endpoint, ResolvedEndpoint } from "./endpoint.ts"
 
 function resolved(address: string, overrides: Partial<EndpointSpec> = {}): ResolvedEndpoint {
@@ -17,7 +11,7 @@ function resolved(address: string, overrides: Partial<EndpointSpec> = {}): Resol
 }
 
 function createCluster(addresses: readonly string[], overrides: Partial<ClusterSpec> = {}): Cluster<RecordingPool> {
-  const cluster = new Cluster(exampleCluster(overrides), createRecordingPool, seededRandom(1))
+  const cluster = new Cluster(exampleCluster(overrides), exampleDeps(1))
   cluster.replaceEndpoints(addresses.map((address) => resolved(address)))
   return cluster
 }
@@ -38,7 +32,7 @@ describe("picking", () => {
     const counts = fc.integer({ min: 2, max: 12 })
     fc.assert(
       fc.property(policies, counts, fc.integer(), (loadBalancer, count, seed) => {
-        const cluster = new Cluster(exampleCluster({ loadBalancer }), createRecordingPool, seededRandom(seed))
+        const cluster = new Cluster(exampleCluster({ loadBalancer }), exampleDeps(seed))
         cluster.replaceEndpoints(Array.from({ length: count }, (_, index) => resolved(`10.0.0.${index}`)))
         const tried: Endpoint<RecordingPool>[] = []
         for (let attempt = 0; attempt < count; attempt++) {

@@ -1,34 +1,52 @@
 /**
- * A live cluster: what `ClusterSpec` says, plus the endpoints there are right now, a balancer over them, and counters.
+ * A live cluster: what `ClusterSpec` says, plus the endpoints there are right now, which of them are healthy, how to
+ * choose one, and counters.
  *
  * A cluster outlives snapshots. A new configuration revises it in place and DNS moves its endpoints, so `spec` and
  * `endpoints` may differ from one moment to the next; each array of endpoints is replaced whole, never changed, and an
  * endpoint that leaves is drained but stays usable for the requests that hold it.
  */
+import { isDeepStrictEqual } from "node:util"
 import type { ClusterSpec } from "../compile/snapshot.ts"
-import type { Balancer } from "./balancers/balancer.ts"
-import { createBalancer } from "./balancers/create-balancer.ts"
+import { CircuitBreaker } from "./circuit-breaker.ts"
 import { ClusterStats } from "./cluster-stats.ts"
 import { type CreatePool, Endpoint, formatHostText, type ResolvedEndpoint } from "./endpoint.ts"
 import type { EndpointPool } from "./endpoint-pool.ts"
+import { EndpointSelection } from "./endpoint-selection.ts"
+import { HealthChecker, type HealthProbe } from "./health-checker.ts"
+import { OutlierDetector } from "./outlier-detection.ts"
+import type { Scheduler } from "./scheduler.ts"
 
 /** Envoy's `host_selection_retry_max_attempts` as Istio sets it (Istio semantics sheet 3.6). */
 const reselectionsMax = 5
 
+export interface ClusterDeps<Pool extends EndpointPool> {
+  readonly createPool: CreatePool<Pool>
+  readonly scheduler: Scheduler
+  /** Gives numbers in [0, 1). */
+  readonly random: () => number
+  readonly probe: HealthProbe<Pool>
+}
+
 export class Cluster<Pool extends EndpointPool> {
   readonly stats = new ClusterStats()
+  private readonly deps: ClusterDeps<Pool>
+  private readonly breaker: CircuitBreaker
   private currentSpec: ClusterSpec
   private currentEndpoints: readonly Endpoint<Pool>[] = []
-  private balancer: Balancer<Endpoint<Pool>>
-  private readonly createPool: CreatePool<Pool>
-  private readonly random: () => number
+  private selection: EndpointSelection<Endpoint<Pool>>
+  /** null = nothing is ejected. */
+  private outliers: OutlierDetector | null = null
+  private checker: HealthChecker<Pool> | null = null
+  private cancelWarmupEnd: (() => void) | null = null
 
-  /** Starts without endpoints. @param random gives numbers in [0, 1). */
-  constructor(spec: ClusterSpec, createPool: CreatePool<Pool>, random: () => number) {
+  /** Starts without endpoints. */
+  constructor(spec: ClusterSpec, deps: ClusterDeps<Pool>) {
     this.currentSpec = spec
-    this.createPool = createPool
-    this.random = random
-    this.balancer = createBalancer(spec.loadBalancer, this.currentEndpoints, random)
+    this.deps = deps
+    this.breaker = new CircuitBreaker(spec.limits, this.stats)
+    this.selection = this.select()
+    this.startWatching()
   }
 
   get spec(): ClusterSpec {
@@ -44,30 +62,56 @@ export class Cluster<Pool extends EndpointPool> {
    *
    * @param tried endpoints that earlier tries of this request used: avoided as long as there is any other (Envoy:
    *   retry host predicate `previous_hosts`); null for a first try.
-   * @returns null when the cluster has no endpoint: 503 UH (Istio semantics sheet 5.2).
+   * @param hash of the request's key where `spec.hash` asks for one, 32 bits unsigned; -1 = none.
+   * @returns null when the cluster has no endpoint it may use: 503 UH (Istio semantics sheet 5.2).
    */
-  pickEndpoint(tried: readonly Endpoint<Pool>[] | null): Endpoint<Pool> | null {
-    const picked = this.balancer.pick()
+  pickEndpoint(tried: readonly Endpoint<Pool>[] | null, hash = -1): Endpoint<Pool> | null {
+    const picked = this.selection.pick(hash)
     if (picked === null) {
       this.stats.upstreamCxNoneHealthy++
       return null
     }
-    return tried === null || !tried.includes(picked) ? picked : this.reselect(picked, tried)
+    if (this.selection.isInPanic) this.stats.lbHealthyPanic++
+    return tried === null || !tried.includes(picked) ? picked : this.reselect(picked, tried, hash)
+  }
+
+  /** An endpoint answered with this status: outlier detection listens. */
+  recordResponse(endpoint: Endpoint<Pool>, status: number): void {
+    if (this.outliers !== null) this.outliers.onResponse(endpoint, status)
+  }
+
+  /** An endpoint could not be connected to, or broke off before its response. */
+  recordFailure(endpoint: Endpoint<Pool>): void {
+    if (this.outliers !== null) this.outliers.onFailure(endpoint)
+  }
+
+  /** An endpoint did not answer in time. */
+  recordTimeout(endpoint: Endpoint<Pool>): void {
+    if (this.outliers !== null) this.outliers.onTimeout(endpoint)
   }
 
   /**
    * Takes over a new specification of the same cluster. Endpoints stay, unless what their connections were made with
-   * (protocol, timeouts) is different now: then each gets a fresh pool and the old one drains.
+   * (protocol, TLS, timeouts) is different now: then each gets a fresh pool and the old one drains.
    */
   revise(spec: ClusterSpec): void {
     const previous = this.currentSpec
     this.currentSpec = spec
-    if (!hasSameTransport(previous, spec)) {
+    this.breaker.revise(spec.limits)
+    if (!isDeepStrictEqual(previous.warmup, spec.warmup)) {
+      for (const endpoint of this.currentEndpoints) endpoint.warmUp(null)
+    }
+    const isWatchedAnew = !isDeepStrictEqual(watchingOf(previous), watchingOf(spec))
+    if (isWatchedAnew) {
+      this.stopWatching()
+      this.startWatching()
+    }
+    if (!isDeepStrictEqual(transportOf(previous), transportOf(spec))) {
       const replaced = this.currentEndpoints
       this.useEndpoints(replaced.map((endpoint) => this.createEndpoint(endpoint.key, endpoint)))
       for (const endpoint of replaced) endpoint.drain()
-    } else if (previous.loadBalancer !== spec.loadBalancer) {
-      this.useEndpoints(this.currentEndpoints)
+    } else if (isWatchedAnew || !isDeepStrictEqual(balancingOf(previous), balancingOf(spec))) {
+      this.reconsider()
     }
   }
 
@@ -89,7 +133,7 @@ export class Cluster<Pool extends EndpointPool> {
         isJoined = true
         continue
       }
-      isReweighted ||= known.weight !== one.spec.weight
+      isReweighted ||= !hasSamePlace(known.spec, one.spec)
       known.revise(one)
       next.set(key, known)
       previous.delete(key)
@@ -103,17 +147,21 @@ export class Cluster<Pool extends EndpointPool> {
 
   /** No snapshot names this cluster any more: exchanges that still hold it may finish on it, nothing stays pooled. */
   drain(): void {
+    this.stopWatching()
+    this.cancelWarmupEnd?.()
+    this.cancelWarmupEnd = null
     for (const endpoint of this.currentEndpoints) endpoint.drain()
   }
 
   /** The rare half of `pickEndpoint`: asks again a few times, then looks for any endpoint that was not tried. */
-  private reselect(picked: Endpoint<Pool>, tried: readonly Endpoint<Pool>[]): Endpoint<Pool> {
-    for (let reselection = 0; reselection < reselectionsMax; reselection++) {
-      const candidate = this.balancer.pick()
+  private reselect(picked: Endpoint<Pool>, tried: readonly Endpoint<Pool>[], hash: number): Endpoint<Pool> {
+    for (let reselection = 1; reselection <= reselectionsMax; reselection++) {
+      // Another place on the ring, the same one for every request with this key.
+      const candidate = this.selection.pick(hash < 0 ? hash : Math.imul(hash + reselection, 0x9e3779b1) >>> 0)
       if (candidate !== null && !tried.includes(candidate)) return candidate
     }
     // From the one that was picked on, so that the choice does not always fall on the head of the list.
-    const endpoints = this.currentEndpoints
+    const endpoints = this.selection.usable
     const start = endpoints.indexOf(picked)
     for (let step = 1; step < endpoints.length; step++) {
       const candidate = endpoints[(start + step) % endpoints.length]
@@ -124,13 +172,59 @@ export class Cluster<Pool extends EndpointPool> {
 
   private useEndpoints(endpoints: readonly Endpoint<Pool>[]): void {
     this.currentEndpoints = endpoints
-    this.balancer = createBalancer(this.currentSpec.loadBalancer, endpoints, this.random)
     this.stats.membershipTotal = endpoints.length
-    this.stats.membershipHealthy = endpoints.length
+    this.outliers?.watch(endpoints)
+    this.checker?.watch(endpoints)
+    this.reconsider()
+  }
+
+  /** Health or weights are different now. */
+  private reconsider(): void {
+    this.selection = this.select()
+    this.stats.membershipHealthy = this.currentEndpoints.reduce((sum, { health }) => sum + Number(health.isHealthy), 0)
+    this.cancelWarmupEnd?.()
+    this.cancelWarmupEnd = null
+    const warmupLeftMs = this.warmupLeftMs
+    if (warmupLeftMs > 0) this.cancelWarmupEnd = this.deps.scheduler.after(warmupLeftMs, () => this.reconsider())
+  }
+
+  private select(): EndpointSelection<Endpoint<Pool>> {
+    const { loadBalancer, hash, panicThresholdPercent } = this.currentSpec
+    const settings = { loadBalancer, hash, panicThresholdPercent, hasMovingWeights: this.warmupLeftMs > 0 }
+    return new EndpointSelection(settings, this.currentEndpoints, this.deps.random)
+  }
+
+  /** Until every endpoint has its full weight. */
+  private get warmupLeftMs(): number {
+    return this.currentEndpoints.reduce((longest, { warmupLeftMs }) => Math.max(longest, warmupLeftMs), 0)
+  }
+
+  private startWatching(): void {
+    const { outlierDetection, healthCheck, host } = this.currentSpec
+    const { scheduler, random, probe } = this.deps
+    if (outlierDetection !== null) {
+      this.outliers = new OutlierDetector(outlierDetection, this.stats, scheduler, () => this.reconsider())
+      this.outliers.watch(this.currentEndpoints)
+    }
+    if (healthCheck === null) return
+    this.checker = new HealthChecker(healthCheck, host, this.stats, { scheduler, random, probe }, (recovered) => {
+      recovered?.warmUp(this.currentSpec.warmup)
+      this.reconsider()
+    })
+    this.checker.watch(this.currentEndpoints)
+  }
+
+  private stopWatching(): void {
+    this.outliers?.stop()
+    this.outliers = null
+    this.checker?.stop()
+    this.checker = null
   }
 
   private createEndpoint(key: string, resolved: ResolvedEndpoint): Endpoint<Pool> {
-    return new Endpoint(key, resolved, this.currentSpec, this.stats, this.createPool)
+    const { scheduler, createPool } = this.deps
+    const surroundings = { stats: this.stats, breaker: this.breaker, nowMs: () => scheduler.nowMs }
+    return new Endpoint(key, resolved, this.currentSpec, surroundings, createPool)
   }
 
   /**
@@ -144,7 +238,29 @@ export class Cluster<Pool extends EndpointPool> {
   }
 }
 
-/** Whether connections made for one specification serve the other as well. */
-function hasSameTransport(a: ClusterSpec, b: ClusterSpec): boolean {
-  return a.protocol === b.protocol && a.connectTimeoutMs === b.connectTimeoutMs && a.idleTimeoutMs === b.idleTimeoutMs
+/** What decides how an endpoint is balanced, apart from its health. */
+function hasSamePlace(a: ResolvedEndpoint["spec"], b: ResolvedEndpoint["spec"]): boolean {
+  return (
+    a.weight === b.weight &&
+    a.priority === b.priority &&
+    a.localityShare === b.localityShare &&
+    a.locality === b.locality
+  )
+}
+
+/** Connections made for one specification serve another as well when these are the same. */
+function transportOf(spec: ClusterSpec): unknown {
+  const { maxRequestsPerConnection, maxConnectionDurationMs, keepAliveAfterMs } = spec.limits
+  const perConnection = [maxRequestsPerConnection, maxConnectionDurationMs, keepAliveAfterMs]
+  return [spec.protocol, spec.connectTimeoutMs, spec.idleTimeoutMs, spec.tls, spec.proxyProtocol, perConnection]
+}
+
+/** Health is judged anew when one of these is different. */
+function watchingOf(spec: ClusterSpec): unknown {
+  return [spec.outlierDetection, spec.healthCheck]
+}
+
+/** A balancer made for one specification serves another as well when these are the same. */
+function balancingOf(spec: ClusterSpec): unknown {
+  return [spec.loadBalancer, spec.hash, spec.panicThresholdPercent, spec.warmup]
 }

@@ -1,11 +1,14 @@
 import { expect, test } from "bun:test"
+import { CircuitBreaker } from "./circuit-breaker.ts"
 import { createRecordingPool, exampleCluster, exampleEndpoint } from "./cluster-examples.ts"
 import { ClusterStats } from "./cluster-stats.ts"
 import { Endpoint, formatHostText } from "./endpoint.ts"
 
 function createEndpoint(address: string, stats = new ClusterStats()) {
   const spec = exampleEndpoint(address)
-  return new Endpoint(address, { address, port: spec.port, spec }, exampleCluster(), stats, createRecordingPool)
+  const clusterSpec = exampleCluster()
+  const surroundings = { stats, breaker: new CircuitBreaker(clusterSpec.limits, stats), nowMs: () => 0 }
+  return new Endpoint(address, { address, port: spec.port, spec }, clusterSpec, surroundings, createRecordingPool)
 }
 
 test("host text has brackets around IPv6 addresses only, and no port for a unix socket", () => {

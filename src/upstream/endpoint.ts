@@ -6,8 +6,11 @@
  * endpoint) is behind getters, so that nothing but `revise` writes it.
  */
 import { isIPv6 } from "node:net"
+import type { WarmupPolicy } from "../compile/cluster-policies.ts"
 import type { ClusterSpec, EndpointSpec } from "../compile/snapshot.ts"
+import type { CircuitBreaker } from "./circuit-breaker.ts"
 import type { ClusterStats } from "./cluster-stats.ts"
+import { EndpointHealth } from "./endpoint-health.ts"
 import type { EndpointPool } from "./endpoint-pool.ts"
 
 const unixPrefix = "unix:"
@@ -21,14 +24,24 @@ export interface ResolvedEndpoint {
   readonly spec: EndpointSpec
 }
 
+/** What an endpoint shares with the others of its cluster. */
+export interface EndpointSurroundings {
+  /** The counters of its cluster, so that a pool can move both without knowing the cluster. */
+  readonly stats: ClusterStats
+  readonly breaker: CircuitBreaker
+  /** Monotonic. */
+  readonly nowMs: () => number
+}
+
 /** Makes the pool of a new endpoint; called once per endpoint, when its other fields are set. */
 export type CreatePool<Pool extends EndpointPool> = (endpoint: Endpoint<Pool>, spec: ClusterSpec) => Pool
 
 export class Endpoint<Pool extends EndpointPool> {
   /** What identifies it within its cluster: see `endpointKey`. */
   readonly key: string
-  /** The counters of its cluster, so that a pool can move both without knowing the cluster. */
   readonly clusterStats: ClusterStats
+  readonly breaker: CircuitBreaker
+  readonly health = new EndpointHealth()
   /** Requests sent to it and not yet answered in full. Least request balancing reads it. */
   activeRequests = 0
   requestsTotal = 0
@@ -43,17 +56,25 @@ export class Endpoint<Pool extends EndpointPool> {
   private currentPort: number
   private currentHostText: string
   private currentSpec: EndpointSpec
+  private readonly nowMs: () => number
+  /** null = it has its full weight. */
+  private warmup: WarmupPolicy | null
+  private warmingSinceMs: number
   readonly pool: Pool
 
   constructor(
     key: string,
     resolved: ResolvedEndpoint,
     clusterSpec: ClusterSpec,
-    clusterStats: ClusterStats,
+    surroundings: EndpointSurroundings,
     createPool: CreatePool<Pool>,
   ) {
     this.key = key
-    this.clusterStats = clusterStats
+    this.clusterStats = surroundings.stats
+    this.breaker = surroundings.breaker
+    this.nowMs = surroundings.nowMs
+    this.warmup = clusterSpec.warmup
+    this.warmingSinceMs = clusterSpec.warmup === null ? 0 : this.nowMs()
     this.currentAddress = resolved.address
     this.currentPort = resolved.port
     this.currentHostText = formatHostText(resolved.address, resolved.port)
@@ -79,9 +100,28 @@ export class Endpoint<Pool extends EndpointPool> {
     return this.currentHostText
   }
 
-  /** ≥ 1. */
+  /** The configured weight, ≥ 1, or a part of it while the endpoint warms up. */
   get weight(): number {
-    return this.currentSpec.weight
+    const { weight } = this.currentSpec
+    return this.warmup === null ? weight : weight * this.warmupFactor(this.warmup)
+  }
+
+  /** Milliseconds until it has its full weight; 0 = it has. */
+  get warmupLeftMs(): number {
+    return this.warmup === null ? 0 : Math.max(0, this.warmingSinceMs + this.warmup.durationMs - this.nowMs())
+  }
+
+  /** Starts warming up; again after it was unhealthy. @param warmup null = it has its full weight at once */
+  warmUp(warmup: WarmupPolicy | null): void {
+    this.warmup = warmup
+    this.warmingSinceMs = this.nowMs()
+  }
+
+  /** Istio semantics sheet 6.3 (Envoy: slow start). Never 0: even a cold endpoint has its turns. */
+  private warmupFactor(warmup: WarmupPolicy): number {
+    const elapsed = Math.max(1, this.nowMs() - this.warmingSinceMs) / warmup.durationMs
+    if (elapsed >= 1) return 1
+    return Math.max(warmup.minimumPercent / 100, elapsed ** (1 / warmup.aggression))
   }
 
   get spec(): EndpointSpec {

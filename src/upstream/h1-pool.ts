@@ -1,44 +1,63 @@
 /**
  * The HTTP/1.1 connections of one endpoint. Idle ones are taken last in, first out: the warmest first, the coldest are
- * left to time out. A request that finds none starts one and waits for whichever comes first, its own or one that
- * becomes idle.
+ * left to time out. A request that finds none waits for whichever comes first, a new connection or one that becomes idle.
+ *
+ * Nothing is queued without a limit: the cluster's circuit breaker says how many connections there may be, how many
+ * requests may wait and how many may be under way (Istio semantics sheet 6.5; Envoy: ConnPoolImplBase).
  */
+import type { ClusterSpec } from "../compile/snapshot.ts"
 import { type ClientConnectionOwner, H1ClientConnection } from "../http/h1/client-connection.ts"
 import type { HttpLimits } from "../http/limits.ts"
-import { connectSocket } from "../net/connect.ts"
-import type { SocketOwner } from "../net/socket.ts"
+import type { UpstreamFailure } from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
+import type { ConnectionIdentity, TransportEnvironment, UpstreamTransport } from "./transport.ts"
 
 /** What all pools of the gateway share. */
-export interface PoolEnvironment {
+export interface PoolEnvironment extends TransportEnvironment {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
-  readonly handlers: Bun.SocketHandler<SocketOwner>
   /** Moves at least once a second. */
   readonly coarseNowMs: number
 }
 
-export interface PoolTimeouts {
-  /** From the connect call to the connection established. Beyond: 503 UF, `connection timeout`. */
-  readonly connectTimeoutMs: number
-  /** Without a request. Beyond: closed. */
-  readonly idleTimeoutMs: number
-}
+const OVERFLOW: UpstreamFailure = { kind: "overflow", transportReason: "", isStaleConnection: false }
+
+/** A connection that only one client's requests can use is not kept for as long as the others. */
+const privateIdleTimeoutMsMax = 60_000
 
 export class H1Pool implements HttpPool, ClientConnectionOwner {
   readonly #endpoint: Endpoint<HttpPool>
-  readonly #timeouts: PoolTimeouts
+  readonly #spec: Pick<ClusterSpec, "connectTimeoutMs" | "limits">
   readonly #environment: PoolEnvironment
+  readonly #transport: UpstreamTransport
+  readonly #identity: ConnectionIdentity
+  /** 0 = never. */
+  readonly #idleTimeoutMs: number
   readonly #idle: H1ClientConnection[] = []
   readonly #waiting: UpstreamRequester[] = []
   #connectionCount = 0
+  #connectingCount = 0
 
-  constructor(endpoint: Endpoint<HttpPool>, timeouts: PoolTimeouts, environment: PoolEnvironment) {
+  constructor(
+    endpoint: Endpoint<HttpPool>,
+    spec: Pick<ClusterSpec, "connectTimeoutMs" | "idleTimeoutMs" | "limits">,
+    environment: PoolEnvironment,
+    transport: UpstreamTransport,
+    identity: ConnectionIdentity,
+  ) {
     this.#endpoint = endpoint
-    this.#timeouts = timeouts
+    this.#spec = spec
     this.#environment = environment
+    this.#transport = transport
+    this.#identity = identity
+    const { idleTimeoutMs } = spec
+    const isPrivate = identity.proxyHeader !== null
+    this.#idleTimeoutMs =
+      isPrivate && (idleTimeoutMs === 0 || idleTimeoutMs > privateIdleTimeoutMsMax)
+        ? privateIdleTimeoutMsMax
+        : idleTimeoutMs
   }
 
   get limits(): HttpLimits {
@@ -53,14 +72,36 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
     return this.#connectionCount
   }
 
-  acquire(requester: UpstreamRequester): H1ClientConnection | null {
-    const connection = this.#idle.pop()
-    if (connection !== undefined) return connection
+  acquire(requester: UpstreamRequester): H1ClientConnection | "overflow" | null {
+    const { breaker, clusterStats } = this.#endpoint
+    const connection = this.#takeIdle()
+    if (connection !== undefined) {
+      // The requester is counted as active already.
+      if (breaker.admitsAnotherRequest) return connection
+      clusterStats.upstreamRqPendingOverflow++
+      this.#idle.push(connection)
+      return "overflow"
+    }
+    if (!breaker.admitsPending) {
+      clusterStats.upstreamRqPendingOverflow++
+      return "overflow"
+    }
     this.#waiting.push(requester)
-    this.#endpoint.clusterStats.upstreamRqPendingTotal++
-    this.#endpoint.clusterStats.upstreamRqPendingActive++
-    this.#connect()
+    clusterStats.upstreamRqPendingTotal++
+    clusterStats.upstreamRqPendingActive++
+    this.#connectForWaiting()
     return null
+  }
+
+  #takeIdle(): H1ClientConnection | undefined {
+    const { maxConnectionDurationMs } = this.#spec.limits
+    for (;;) {
+      const connection = this.#idle.pop()
+      if (connection === undefined || maxConnectionDurationMs === 0) return connection
+      if (this.#environment.coarseNowMs - connection.openedAtMs < maxConnectionDurationMs) return connection
+      this.#endpoint.clusterStats.upstreamCxMaxDurationReached++
+      connection.close()
+    }
   }
 
   /** A connection that is being made for the requester will serve somebody else, or idle. */
@@ -76,58 +117,111 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   closeExpired(nowMs: number): void {
-    const expiredBeforeMs = nowMs - this.#timeouts.idleTimeoutMs
+    const { clusterStats } = this.#endpoint
+    const { maxConnectionDurationMs } = this.#spec.limits
+    const expiredBeforeMs = this.#idleTimeoutMs === 0 ? Number.NEGATIVE_INFINITY : nowMs - this.#idleTimeoutMs
+    const openedBeforeMs = maxConnectionDurationMs === 0 ? Number.NEGATIVE_INFINITY : nowMs - maxConnectionDurationMs
     // The stack is ordered by when each became idle: the oldest lie at the bottom.
     let count = 0
     for (const connection of this.#idle) {
       if (connection.idleSinceMs > expiredBeforeMs) break
       count++
     }
-    if (count === 0) return
-    this.#endpoint.clusterStats.upstreamCxIdleTimeout += count
+    clusterStats.upstreamCxIdleTimeout += count
     for (const connection of this.#idle.splice(0, count)) connection.close()
+    if (maxConnectionDurationMs === 0) return
+    for (const connection of this.#idle.filter(({ openedAtMs }) => openedAtMs <= openedBeforeMs)) {
+      clusterStats.upstreamCxMaxDurationReached++
+      connection.close()
+    }
+  }
+
+  /** As many as wait, if the circuit breaker lets it; an endpoint without any connection may always have one. */
+  #connectForWaiting(): void {
+    const { breaker, clusterStats } = this.#endpoint
+    while (this.#connectingCount < this.#waiting.length) {
+      if (!breaker.admitsConnection) {
+        clusterStats.upstreamCxOverflow++
+        if (this.#connectionCount > 0) return
+      }
+      this.#connect()
+    }
   }
 
   #connect(): void {
     const { clusterStats } = this.#endpoint
     this.#connectionCount++
+    this.#connectingCount++
     this.#endpoint.connectionsTotal++
     clusterStats.upstreamCxTotal++
     clusterStats.upstreamCxHttp1Total++
     clusterStats.upstreamCxActive++
-    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#timeouts.connectTimeoutMs)
+    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec.connectTimeoutMs)
     const { address, port } = this.#endpoint
-    connectSocket(address, port, attempt.connection, this.#environment.handlers, (reason) => attempt.fail(reason))
+    attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
+      attempt.fail(reason),
+    )
   }
 
-  /** @param reason the system's words; "" = it took too long */
+  /**
+   * Everybody who waits is told: they would only wait for the same (Envoy: purgePendingStreams).
+   * @param reason Envoy's transport failure reason; "" = it took too long
+   */
   onConnectFailed(reason: string): void {
+    this.#connectingCount--
     this.#connectionGone()
     const { clusterStats } = this.#endpoint
     this.#endpoint.connectFailures++
     clusterStats.upstreamCxConnectFail++
     if (reason === "") clusterStats.upstreamCxConnectTimeout++
-    const requester = this.#nextWaiting()
-    requester?.onConnectFailure({
+    const failure: UpstreamFailure = {
       kind: reason === "" ? "connect-timeout" : "connect-failure",
-      transportReason: reason === "" ? "" : `delayed connect error: ${reason}`,
+      transportReason: reason,
       isStaleConnection: false,
-    })
+    }
+    const waiting = this.#waiting.splice(0)
+    clusterStats.upstreamRqPendingActive -= waiting.length
+    for (const requester of waiting) requester.onConnectFailure(failure)
   }
 
   onConnected(connection: H1ClientConnection): void {
+    this.#connectingCount--
+    connection.openedAtMs = this.#environment.coarseNowMs
     this.#offer(connection)
   }
 
   onIdle(connection: H1ClientConnection): void {
-    this.#offer(connection)
+    const { maxRequestsPerConnection, maxConnectionDurationMs } = this.#spec.limits
+    const { clusterStats } = this.#endpoint
+    if (maxRequestsPerConnection > 0 && connection.requestCount >= maxRequestsPerConnection) {
+      clusterStats.upstreamCxMaxRequests++
+      connection.close()
+    } else if (
+      maxConnectionDurationMs > 0 &&
+      this.#environment.coarseNowMs - connection.openedAtMs >= maxConnectionDurationMs
+    ) {
+      clusterStats.upstreamCxMaxDurationReached++
+      connection.close()
+    } else {
+      this.#offer(connection)
+    }
   }
 
   #offer(connection: H1ClientConnection): void {
-    const requester = this.#nextWaiting()
-    if (requester !== undefined) {
-      requester.onReady(connection)
-    } else if (this.#endpoint.isDraining) {
+    const { breaker, clusterStats } = this.#endpoint
+    while (this.#waiting.length > 0) {
+      // The one it goes to still counts as waiting.
+      const isAdmitted = breaker.admitsRequest
+      const requester = this.#nextWaiting()
+      if (requester === undefined) break
+      if (isAdmitted) {
+        requester.onReady(connection)
+        return
+      }
+      clusterStats.upstreamRqPendingOverflow++
+      requester.onConnectFailure(OVERFLOW)
+    }
+    if (this.#endpoint.isDraining) {
       connection.close()
     } else {
       connection.idleSinceMs = this.#environment.coarseNowMs
@@ -145,6 +239,8 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
     const index = this.#idle.lastIndexOf(connection)
     if (index >= 0) this.#idle.splice(index, 1)
     this.#connectionGone()
+    // What it would have served next needs another one.
+    this.#connectForWaiting()
   }
 
   #connectionGone(): void {
@@ -157,6 +253,7 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
 /** A connection on its way: it opens, fails, or takes too long; whichever is first counts. */
 class ConnectAttempt implements ClientConnectionOwner {
   readonly connection: H1ClientConnection
+  cancelConnect: (() => void) | null = null
   readonly #pool: H1Pool
   readonly #wheel: TimerWheel
   readonly #deadline: Deadline
@@ -167,7 +264,10 @@ class ConnectAttempt implements ClientConnectionOwner {
     this.#pool = pool
     this.#wheel = wheel
     this.connection = new H1ClientConnection(this)
-    this.#deadline = new Deadline(() => this.fail(""))
+    this.#deadline = new Deadline(() => {
+      this.cancelConnect?.()
+      this.fail("")
+    })
     wheel.set(this.#deadline, connectTimeoutMs)
   }
 
@@ -184,11 +284,6 @@ class ConnectAttempt implements ClientConnectionOwner {
   }
 
   onConnected(connection: H1ClientConnection): void {
-    if (this.#isOver) {
-      // Too late: its requester has been told otherwise.
-      connection.close()
-      return
-    }
     this.#isOver = true
     this.#isOpen = true
     this.#wheel.clear(this.#deadline)

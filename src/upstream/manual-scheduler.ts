@@ -9,7 +9,7 @@ interface Scheduled {
 }
 
 export class ManualScheduler implements Scheduler {
-  private nowMs = 0
+  nowMs = 0
   private readonly scheduled = new Set<Scheduled>()
 
   after(delayMs: number, run: () => void): () => void {

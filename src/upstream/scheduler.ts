@@ -4,12 +4,17 @@
  */
 
 export interface Scheduler {
+  /** Monotonic. */
+  readonly nowMs: number
   /** Runs `run` once, `delayMs` from now. @returns cancels it; harmless after it ran. */
   after(delayMs: number, run: () => void): () => void
 }
 
 /** The process's own timers. They do not keep the process alive. */
 export const systemScheduler: Scheduler = {
+  get nowMs() {
+    return performance.now()
+  },
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs)
     timer.unref()

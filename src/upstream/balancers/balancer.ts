@@ -5,15 +5,18 @@
 
 /** What balancing needs to know of an endpoint. */
 export interface BalancerCandidate {
-  /** ≥ 1; fixed as long as the balancer lives. */
+  /** ≥ 1; fixed as long as the balancer lives, except that a warming endpoint's weight grows. */
   readonly weight: number
   /** Changes at any time. */
   readonly activeRequests: number
 }
 
 export interface Balancer<Candidate extends BalancerCandidate> {
-  /** The next endpoint; null only when there is none. Allocates nothing. */
-  pick(): Candidate | null
+  /**
+   * The next endpoint; null only when there is none. Allocates nothing.
+   * @param hash of the request's key, 32 bits unsigned; -1 = none. Only the hashing balancers look at it.
+   */
+  pick(hash: number): Candidate | null
 }
 
 /** Whether weights need no attention. True for an empty list. */

@@ -1,21 +1,31 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
+import type { LoadBalancerKind } from "../../compile/cluster-policies.ts"
 import { seededRandom } from "../cluster-examples.ts"
-import type { Balancer, BalancerCandidate } from "./balancer.ts"
+import type { Balancer } from "./balancer.ts"
 import { createBalancer } from "./create-balancer.ts"
 import { chiSquareMaxFor5Outcomes, chiSquareOfEqualShares } from "./distribution.ts"
+import type { HashedCandidate } from "./ring-hash.ts"
 
-interface Candidate extends BalancerCandidate {
+interface Candidate extends HashedCandidate {
   readonly index: number
   activeRequests: number
 }
 
 function candidates(...weights: readonly number[]): readonly Candidate[] {
-  return weights.map((weight, index) => ({ index, weight, activeRequests: 0 }))
+  return weights.map((weight, index) => ({ index, key: `10.0.0.${index}:80`, weight, activeRequests: 0 }))
+}
+
+function balance(
+  loadBalancer: LoadBalancerKind,
+  list: readonly Candidate[],
+  random: () => number,
+): Balancer<Candidate> {
+  return createBalancer({ loadBalancer, hash: null, hasMovingWeights: false }, list, random)
 }
 
 function pickIndices(balancer: Balancer<Candidate>, count: number): readonly number[] {
-  return Array.from({ length: count }, () => balancer.pick()?.index ?? -1)
+  return Array.from({ length: count }, () => balancer.pick(-1)?.index ?? -1)
 }
 
 function countPicks(balancer: Balancer<Candidate>, candidateCount: number, pickCount: number): readonly number[] {
@@ -28,15 +38,15 @@ const policies = ["least-request", "round-robin", "random"] as const
 
 describe.each(policies)("%s", (policy) => {
   test("without endpoints there is nothing to pick", () => {
-    expect(createBalancer(policy, candidates(), seededRandom(1)).pick()).toBeNull()
+    expect(balance(policy, candidates(), seededRandom(1)).pick(-1)).toBeNull()
   })
 
   test("a single endpoint is always picked", () => {
-    expect(pickIndices(createBalancer(policy, candidates(3), seededRandom(1)), 3)).toEqual([0, 0, 0])
+    expect(pickIndices(balance(policy, candidates(3), seededRandom(1)), 3)).toEqual([0, 0, 0])
   })
 
   test("idle endpoints of equal weight get equal shares (a fair balancer fails one seed in 10^6)", () => {
-    const counts = countPicks(createBalancer(policy, candidates(1, 1, 1, 1, 1), seededRandom(20)), 5, 50_000)
+    const counts = countPicks(balance(policy, candidates(1, 1, 1, 1, 1), seededRandom(20)), 5, 50_000)
     expect(chiSquareOfEqualShares(counts)).toBeLessThan(chiSquareMaxFor5Outcomes)
   })
 
@@ -44,7 +54,7 @@ describe.each(policies)("%s", (policy) => {
     const weights = fc.array(fc.integer({ min: 1, max: 2 ** 32 - 1 }), { minLength: 1, maxLength: 6 })
     fc.assert(
       fc.property(weights, fc.integer(), (someWeights, seed) => {
-        const balancer = createBalancer(policy, candidates(...someWeights), seededRandom(seed))
+        const balancer = balance(policy, candidates(...someWeights), seededRandom(seed))
         for (const index of pickIndices(balancer, 20)) {
           expect(index).toBeGreaterThanOrEqual(0)
           expect(index).toBeLessThan(someWeights.length)
@@ -59,7 +69,7 @@ describe("least-request (sheet 6.3)", () => {
     const [busy, idle] = candidates(1, 1)
     if (busy === undefined || idle === undefined) throw new Error("two candidates were made")
     busy.activeRequests = 1
-    const balancer = createBalancer("least-request", [busy, idle], seededRandom(3))
+    const balancer = balance("least-request", [busy, idle], seededRandom(3))
     expect(new Set(pickIndices(balancer, 100))).toEqual(new Set([idle.index]))
   })
 
@@ -69,7 +79,7 @@ describe("least-request (sheet 6.3)", () => {
       fc.property(loads, fc.integer(), (otherLoads, seed) => {
         const some = candidates(1, ...otherLoads.map(() => 1))
         for (const candidate of some) candidate.activeRequests = otherLoads[candidate.index - 1] ?? 100
-        const balancer = createBalancer("least-request", some, seededRandom(seed))
+        const balancer = balance("least-request", some, seededRandom(seed))
         expect(pickIndices(balancer, 20)).not.toContain(0)
       }),
     )
@@ -79,11 +89,7 @@ describe("least-request (sheet 6.3)", () => {
     const some = candidates(1, 1, 1)
     for (const candidate of some) candidate.activeRequests = candidate.index
     const pickCount = 30_000
-    const [first = 0, second = 0, third = 0] = countPicks(
-      createBalancer("least-request", some, seededRandom(4)),
-      3,
-      pickCount,
-    )
+    const [first = 0, second = 0, third = 0] = countPicks(balance("least-request", some, seededRandom(4)), 3, pickCount)
     // Five standard deviations of a binomial draw with p = 2/3: a fair balancer fails one seed in 1.7 million.
     const tolerance = 5 * Math.sqrt((pickCount * 2) / 9)
     expect(Math.abs(first - (pickCount * 2) / 3)).toBeLessThan(tolerance)
@@ -92,20 +98,18 @@ describe("least-request (sheet 6.3)", () => {
   })
 
   test("with unequal weights idle endpoints get shares by weight", () => {
-    expect(countPicks(createBalancer("least-request", candidates(1, 2, 4), seededRandom(5)), 3, 700)).toEqual([
-      100, 200, 400,
-    ])
+    expect(countPicks(balance("least-request", candidates(1, 2, 4), seededRandom(5)), 3, 700)).toEqual([100, 200, 400])
   })
 
   test("with unequal weights an active request halves the share of its endpoint", () => {
     const some = candidates(1, 2)
     for (const candidate of some) candidate.activeRequests = candidate.weight - 1
-    expect(countPicks(createBalancer("least-request", some, seededRandom(6)), 2, 200)).toEqual([100, 100])
+    expect(countPicks(balance("least-request", some, seededRandom(6)), 2, 200)).toEqual([100, 100])
   })
 
   test("with unequal weights the load at the moment of a pick counts, not that at the start", () => {
     const some = candidates(1, 2)
-    const balancer = createBalancer("least-request", some, seededRandom(6))
+    const balancer = balance("least-request", some, seededRandom(6))
     countPicks(balancer, 2, 3)
     for (const candidate of some) candidate.activeRequests = candidate.index === 1 ? 7 : 0
     // Weights are 1 and 2/8 from now on: four to one, once the turns planned before are over.
@@ -119,7 +123,7 @@ describe("round-robin (sheet 6.3)", () => {
   test("endpoints take turns in their order", () => {
     expect(
       pickIndices(
-        createBalancer("round-robin", candidates(1, 1, 1), () => 0),
+        balance("round-robin", candidates(1, 1, 1), () => 0),
         7,
       ),
     ).toEqual([0, 1, 2, 0, 1, 2, 0])
@@ -128,7 +132,7 @@ describe("round-robin (sheet 6.3)", () => {
   test("the starting point is drawn", () => {
     expect(
       pickIndices(
-        createBalancer("round-robin", candidates(1, 1, 1), () => 0.99),
+        balance("round-robin", candidates(1, 1, 1), () => 0.99),
         4,
       ),
     ).toEqual([2, 0, 1, 2])
@@ -136,7 +140,7 @@ describe("round-robin (sheet 6.3)", () => {
 
   test("with unequal weights shares follow the weights in every round, whatever the starting point", () => {
     for (const start of [0, 0.34, 0.67]) {
-      const balancer = createBalancer("round-robin", candidates(1, 2, 4), () => start)
+      const balancer = balance("round-robin", candidates(1, 2, 4), () => start)
       expect(countPicks(balancer, 3, 70)).toEqual([10, 20, 40])
     }
   })
@@ -146,7 +150,7 @@ describe("round-robin (sheet 6.3)", () => {
     for (const candidate of some) candidate.activeRequests = candidate.index * 100
     expect(
       countPicks(
-        createBalancer("round-robin", some, () => 0),
+        balance("round-robin", some, () => 0),
         2,
         10,
       ),
@@ -156,7 +160,7 @@ describe("round-robin (sheet 6.3)", () => {
 
 describe("random (sheet 6.3)", () => {
   test("is uniform: weights do not matter (a fair balancer fails one seed in 10^6)", () => {
-    const counts = countPicks(createBalancer("random", candidates(1, 2, 4, 8, 16), seededRandom(7)), 5, 50_000)
+    const counts = countPicks(balance("random", candidates(1, 2, 4, 8, 16), seededRandom(7)), 5, 50_000)
     expect(chiSquareOfEqualShares(counts)).toBeLessThan(chiSquareMaxFor5Outcomes)
   })
 })

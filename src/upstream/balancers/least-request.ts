@@ -11,8 +11,9 @@ import { EdfSchedule } from "./edf-schedule.ts"
 export function createLeastRequestBalancer<Candidate extends BalancerCandidate>(
   candidates: readonly Candidate[],
   random: () => number,
+  hasMovingWeights: boolean,
 ): Balancer<Candidate> {
-  return hasEqualWeights(candidates)
+  return !hasMovingWeights && hasEqualWeights(candidates)
     ? new TwoChoicesBalancer(candidates, random)
     : new BiasedByRequestsBalancer(candidates)
 }

@@ -8,9 +8,10 @@ import { EdfSchedule } from "./edf-schedule.ts"
 export function createRoundRobinBalancer<Candidate extends BalancerCandidate>(
   candidates: readonly Candidate[],
   random: () => number,
+  hasMovingWeights: boolean,
 ): Balancer<Candidate> {
   const skippedTurns = drawIndex(random, candidates.length)
-  return hasEqualWeights(candidates)
+  return !hasMovingWeights && hasEqualWeights(candidates)
     ? new RotatingBalancer(candidates, skippedTurns)
     : new WeightedRotationBalancer(candidates, skippedTurns)
 }

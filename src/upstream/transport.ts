@@ -1,0 +1,183 @@
+/**
+ * How a cluster's connections are made, whatever protocol they carry afterwards:
+ *
+ *   TCP connect ──▶ PROXY header ──▶ TLS handshake, certificate judged ──▶ the owner's `onOpen`
+ *
+ * The owner gets the socket only when all of that is done, so nothing of a request can leave before.
+ */
+import { isIP } from "node:net"
+import type { UpstreamTls } from "../compile/cluster-policies.ts"
+import type { ClusterSpec } from "../compile/snapshot.ts"
+import { hostWithoutPort } from "../http/authority.ts"
+import { connectSocket } from "../net/connect.ts"
+import { type SocketOwner, setTcpKeepAlive, type TcpSocket } from "../net/socket.ts"
+import { type ServerHandshake, type ServerHandshakeOwner, startTls } from "../net/tls-client.ts"
+import type { UpstreamRequester } from "./http-pool.ts"
+import { proxyHeader } from "./proxy-protocol.ts"
+import { judgeHandshake } from "./server-certificate.ts"
+import { type FindSecret, UpstreamTlsContext } from "./tls-material.ts"
+
+export interface TransportEnvironment {
+  readonly handlers: Bun.SocketHandler<SocketOwner>
+  readonly tlsHandlers: Bun.SocketHandler<SocketOwner>
+  readonly findSecret: FindSecret
+}
+
+/** What tells a connection from another one of the same cluster: requests share a connection only when it is the same. */
+export interface ConnectionIdentity {
+  readonly key: string
+  /** The Host that names the server, without its port; "" where the configuration does. */
+  readonly host: string
+  readonly proxyHeader: Buffer | null
+}
+
+export class UpstreamTransport {
+  readonly #tls: UpstreamTls | null
+  readonly #context: UpstreamTlsContext | null
+  readonly #proxyProtocol: ClusterSpec["proxyProtocol"]
+  readonly #keepAliveAfterMs: number
+  readonly #alpnProtocols: readonly string[]
+  readonly #environment: TransportEnvironment
+  /** Whether every request may use every connection: then they all have `sharedIdentity`. */
+  readonly isShared: boolean
+  readonly sharedIdentity: ConnectionIdentity = { key: "", host: "", proxyHeader: null }
+
+  constructor(spec: ClusterSpec, environment: TransportEnvironment) {
+    this.#tls = spec.tls
+    this.#context = spec.tls === null ? null : new UpstreamTlsContext(spec.tls, environment.findSecret)
+    this.#proxyProtocol = spec.proxyProtocol
+    this.#keepAliveAfterMs = spec.limits.keepAliveAfterMs
+    this.#alpnProtocols = spec.protocol === "http2" ? ["h2"] : ["http/1.1"]
+    this.#environment = environment
+    this.isShared = !this.#isNamedByHost && spec.proxyProtocol === 0
+  }
+
+  /** Whether the Host decides the SNI or which certificate is right. */
+  get #isNamedByHost(): boolean {
+    const tls = this.#tls
+    return tls !== null && (tls.sni === "" || tls.verifiesHost)
+  }
+
+  identify(requester: UpstreamRequester): ConnectionIdentity {
+    if (this.isShared) return this.sharedIdentity
+    const host = this.#isNamedByHost ? hostWithoutPort(requester.authority) : ""
+    if (this.#proxyProtocol === 0) return { key: host, host, proxyHeader: null }
+    const header = proxyHeader(this.#proxyProtocol, requester.peer)
+    return { key: `${header.toString("latin1")} ${host}`, host, proxyHeader: header }
+  }
+
+  /**
+   * Exactly one of `owner.onOpen` and `onFailed` is called, later, unless the connect is cancelled.
+   * @param onFailed hears Envoy's transport failure reason
+   * @returns cancels it; harmless afterwards
+   */
+  connect(
+    address: string,
+    port: number,
+    identity: ConnectionIdentity,
+    owner: SocketOwner,
+    onFailed: (reason: string) => void,
+  ): () => void {
+    const opening = new Opening(this, identity, owner, onFailed)
+    connectSocket(address, port, opening, this.#environment.handlers, (reason) =>
+      opening.fail(`delayed connect error: ${reason}`),
+    )
+    return () => opening.cancel()
+  }
+
+  /** The TCP connection of an opening is there. @returns whether it is complete without a handshake. */
+  prepare(socket: TcpSocket, opening: Opening): boolean {
+    if (this.#keepAliveAfterMs > 0) setTcpKeepAlive(socket, this.#keepAliveAfterMs)
+    const { proxyHeader: header, host } = opening.identity
+    // A socket that was just opened takes a few dozen bytes whole.
+    if (header !== null) socket.write(header)
+    if (this.#tls === null || this.#context === null) return true
+    const context = this.#context.get(performance.now())
+    if (typeof context === "string") {
+      opening.fail(context)
+      return false
+    }
+    const serverName = this.#tls.sni !== "" ? this.#tls.sni : isIP(host.replace(/^\[|\]$/g, "")) === 0 ? host : ""
+    const options = { context, serverName, alpnProtocols: this.#alpnProtocols }
+    startTls(socket, options, opening, this.#environment.tlsHandlers)
+    return false
+  }
+
+  /** @returns the failure reason; "" = the server is who it should be. */
+  judge(handshake: ServerHandshake, identity: ConnectionIdentity): string {
+    return this.#tls === null ? "" : judgeHandshake(this.#tls, handshake, identity.host.replace(/^\[|\]$/g, ""))
+  }
+}
+
+/** A connection on its way; owns the socket until it is complete. */
+class Opening implements ServerHandshakeOwner {
+  readonly identity: ConnectionIdentity
+  readonly #transport: UpstreamTransport
+  readonly #owner: SocketOwner
+  readonly #onFailed: (reason: string) => void
+  #socket: TcpSocket | null = null
+  #isOver = false
+
+  constructor(
+    transport: UpstreamTransport,
+    identity: ConnectionIdentity,
+    owner: SocketOwner,
+    onFailed: (reason: string) => void,
+  ) {
+    this.#transport = transport
+    this.identity = identity
+    this.#owner = owner
+    this.#onFailed = onFailed
+  }
+
+  onOpen(socket: TcpSocket): void {
+    if (this.#isOver) {
+      socket.terminate()
+      return
+    }
+    this.#socket = socket
+    if (this.#transport.prepare(socket, this)) this.#complete(socket)
+  }
+
+  onServerHandshake(socket: TcpSocket, handshake: ServerHandshake): void {
+    if (this.#isOver) return
+    this.#socket = socket
+    const problem = this.#transport.judge(handshake, this.identity)
+    if (problem === "") this.#complete(socket)
+    else this.fail(problem)
+  }
+
+  #complete(socket: TcpSocket): void {
+    this.#isOver = true
+    socket.data = this.#owner
+    this.#owner.onOpen(socket)
+  }
+
+  fail(reason: string): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#socket?.terminate()
+    this.#onFailed(reason)
+  }
+
+  cancel(): void {
+    this.#isOver = true
+    this.#socket?.terminate()
+  }
+
+  onData(): void {
+    // Plaintext before the handshake's verdict: nobody asked for it, and nothing was sent that it could answer.
+  }
+
+  onDrain(): void {
+    // Nothing waits.
+  }
+
+  onEnd(): void {
+    this.fail("TLS_error:|connection closed during the handshake:TLS_error_end")
+  }
+
+  onClose(): void {
+    this.fail("TLS_error:|connection closed during the handshake:TLS_error_end")
+  }
+}
