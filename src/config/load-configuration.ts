@@ -2,10 +2,11 @@
  * From `-f` arguments to typed resources: the door that `run`, `check`, `explain` and `proxy-config` come through.
  */
 import type { Diagnostic } from "./diagnostics.ts"
-import { parseResources } from "./parse-resources.ts"
+import { parsingResources } from "./parse-resources.ts"
 import type { Resource } from "./resources.ts"
 import type { SourceFile } from "./source-text.ts"
 import { readSources } from "./sources.ts"
+import { runInSlices } from "./time-slices.ts"
 
 export interface LoadedConfiguration {
   readonly resources: readonly Resource[]
@@ -25,7 +26,7 @@ export async function loadConfiguration(
   readStdin: () => Promise<Uint8Array> = () => Bun.stdin.bytes(),
 ): Promise<LoadedConfiguration> {
   const sources = await readSources(paths, readStdin)
-  const parsed = parseResources(sources.value)
+  const parsed = await runInSlices(parsingResources(sources.value))
   return {
     resources: parsed.value,
     diagnostics: [...sources.diagnostics, ...parsed.diagnostics],

@@ -41,25 +41,12 @@ const table: readonly NotHonoured[] = [
   { kind: "VirtualService", path: "spec.tcp" },
 
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.h2UpgradePolicy", values: ["UPGRADE"] },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.http1MaxPendingRequests" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2MaxRequests" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2KeepAlive" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxConcurrentStreams" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxRequestsPerConnection" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxRetries" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.useClientProtocol" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.maxConnections" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.maxConnectionDuration" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive" },
-  { kind: "DestinationRule", path: "POLICY.loadBalancer.simple", values: ["PASSTHROUGH"] },
-  { kind: "DestinationRule", path: "POLICY.loadBalancer.consistentHash" },
-  { kind: "DestinationRule", path: "POLICY.loadBalancer.localityLbSetting" },
-  { kind: "DestinationRule", path: "POLICY.loadBalancer.warmup" },
-  { kind: "DestinationRule", path: "POLICY.loadBalancer.warmupDurationSecs" },
-  { kind: "DestinationRule", path: "POLICY.outlierDetection" },
-  { kind: "DestinationRule", path: "POLICY.tls" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.proxyProtocol" },
-  { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.proxyProtocol" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.interval" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.probes" },
   { kind: "DestinationRule", path: "spec.trafficPolicy.retryBudget" },
   { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.retryBudget" },
   { kind: "DestinationRule", path: "spec.trafficPolicy.tunnel" },
@@ -67,7 +54,6 @@ const table: readonly NotHonoured[] = [
 
   { kind: "ServiceEntry", path: "spec.resolution", values: ["DYNAMIC_DNS"] },
   { kind: "ServiceEntry", path: "spec.addresses" },
-  { kind: "ServiceEntry", path: "spec.subjectAltNames" },
 ]
 
 /** Where a DestinationRule's policy for a port can stand. */

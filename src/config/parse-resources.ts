@@ -9,7 +9,8 @@ import { type ResourceHead, readerOf, readMetadata } from "./resource-kinds.ts"
 import type { Locate, Resource } from "./resources.ts"
 import { type SourceFile, SourceText } from "./source-text.ts"
 import type { FieldPath, SpanPart } from "./span-tree.ts"
-import { readYamlDocuments, type YamlDocument } from "./yaml-documents.ts"
+import { runAtOnce, type Steps } from "./steps.ts"
+import { type YamlDocument, yamlDocuments } from "./yaml-documents.ts"
 
 export type { SourceFile } from "./source-text.ts"
 
@@ -23,8 +24,13 @@ const listDepthMax = 4
  * find what refers to it, and no error causes a second, misleading one.
  */
 export function parseResources(files: readonly SourceFile[]): Diagnosed<readonly Resource[]> {
+  return runAtOnce(parsingResources(files))
+}
+
+/** The same in steps of one document each, for whoever has something else to do meanwhile. */
+export function* parsingResources(files: readonly SourceFile[]): Steps<Diagnosed<readonly Resource[]>> {
   const parser = new ResourceParser()
-  for (const file of files) parser.addFile(file)
+  for (const file of files) yield* parser.addFile(file)
   const diagnostics = [...parser.diagnostics, ...parser.unreadKinds()]
   const fileOrder = new Map(files.map((file, index) => [file.path, index]))
   const order = (diagnostic: Diagnostic): number => fileOrder.get(diagnostic.file) ?? 0
@@ -46,9 +52,16 @@ class ResourceParser {
   readonly #firstByIdentity = new Map<string, Locate>()
   readonly #unread = new Map<string, { readonly first: Diagnostic; count: number }>()
 
-  addFile(file: SourceFile): void {
+  /** One warning per kind that is not ours, however many there are. */
+  unreadKinds(): readonly Diagnostic[] {
+    return [...this.#unread.values()].map(({ first, count }) =>
+      count === 1 ? first : { ...first, message: `${first.message} (${count} of them)` },
+    )
+  }
+
+  *addFile(file: SourceFile): Steps<void> {
     const source = new SourceText(file)
-    for (const document of readYamlDocuments(source)) {
+    for (const document of yamlDocuments(source)) {
       const place: ObjectPlace = { source, document, prefix: [] }
       for (const { code, message, hint, span } of document.problems) {
         this.diagnostics.push({
@@ -57,14 +70,8 @@ class ResourceParser {
         })
       }
       if (document.problems.length === 0 && document.value !== null) this.#addObject(document.value, place)
+      yield
     }
-  }
-
-  /** One warning per kind that is not ours, however many there are. */
-  unreadKinds(): readonly Diagnostic[] {
-    return [...this.#unread.values()].map(({ first, count }) =>
-      count === 1 ? first : { ...first, message: `${first.message} (${count} of them)` },
-    )
   }
 
   #addObject(value: unknown, place: ObjectPlace): void {

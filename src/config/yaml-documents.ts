@@ -15,20 +15,26 @@ export interface YamlDocument {
 
 /** Every document that holds something; problems are inside the documents. */
 export function readYamlDocuments(source: SourceText): readonly YamlDocument[] {
+  return [...yamlDocuments(source)]
+}
+
+/** The same, one at a time: a large file need not be read in one go. */
+export function* yamlDocuments(source: SourceText): Generator<YamlDocument, void> {
   const { text } = source
   // A directive belongs to the document after it, so such a stream is not cut here.
-  if (/^%/m.test(text)) return readFull(text, 0)
-  const documents: YamlDocument[] = []
+  if (/^%/m.test(text)) {
+    yield* readFull(text, 0)
+    return
+  }
   const first = text.charCodeAt(0) === 0xfeff ? 1 : 0
   for (let start = first; start <= text.length; ) {
     const end = documentEnd(text, start)
     const bodyStart = bodyAfterMarker(text, start, end)
     const plain = bodyStart === -1 ? null : readPlainYaml(text, bodyStart, end, false)
-    if (plain === null) documents.push(...readFull(text.slice(start, end), start))
-    else if (plain.value !== null) documents.push(new PlainYamlDocument(text, bodyStart, end, plain.value))
+    if (plain === null) yield* readFull(text.slice(start, end), start)
+    else if (plain.value !== null) yield new PlainYamlDocument(text, bodyStart, end, plain.value)
     start = end === text.length ? end + 1 : end
   }
-  return documents
 }
 
 /** Keeps only its range of the text; spans are read again when someone asks. */
