@@ -25,6 +25,8 @@ export class FieldTable {
   blockEnd = 0
   /** Whole lines (`name: value\r\n`) to send after the kept ones. */
   appended = ""
+  /** Indexes of fields that no HTTP/2 peer may index either (RFC 7541 section 7.1.3); null = none. */
+  #neverIndexed: Set<number> | null = null
 
   /** Forgets everything; the arrays stay. */
   reset(text: string): void {
@@ -32,6 +34,7 @@ export class FieldTable {
     this.count = 0
     this.blockEnd = 0
     this.appended = ""
+    this.#neverIndexed = null
   }
 
   copyFrom(other: FieldTable): void {
@@ -42,6 +45,17 @@ export class FieldTable {
     this.dropped = other.dropped.slice()
     this.blockEnd = other.blockEnd
     this.appended = other.appended
+    this.#neverIndexed = other.#neverIndexed
+  }
+
+  /** The field with this index, there or about to be added, came marked as one that must not be indexed. */
+  markNeverIndexed(index: number): void {
+    this.#neverIndexed ??= new Set()
+    this.#neverIndexed.add(index)
+  }
+
+  isNeverIndexed(index: number): boolean {
+    return this.#neverIndexed?.has(index) ?? false
   }
 
   /** @returns the index of the new field. */

@@ -1,0 +1,240 @@
+/**
+ * One client connection speaking HTTP/2 (RFC 9113): each stream is handed to an exchange of its own.
+ *
+ *   preface ──▶ SETTINGS ──▶ serving ──drain──▶ GOAWAY(all) ──a round trip──▶ GOAWAY(last) ──no stream left──▶ closing
+ *
+ * Server push is not used; priorities are accepted and ignored; extended CONNECT (RFC 8441) is offered.
+ */
+import type { TcpSocket } from "../../net/socket.ts"
+import type { ServerConnectionHost } from "../h1/server-connection.ts"
+import { RequestHead } from "../message.ts"
+import type { PeerAddresses } from "../stream.ts"
+import { FieldCollector } from "./field-collector.ts"
+import { CONNECTION_PREFACE, ErrorCode, STREAM_ID_MAX } from "./frame.ts"
+import { writeGoAway, writeRstStream, writeSettings, writeWindowUpdate } from "./frame-writer.ts"
+import { TRAILERS_MALFORMED } from "./message-faults.ts"
+import { buildRequestHead } from "./request-head.ts"
+import { Http2ServerStream } from "./server-stream.ts"
+import { Session } from "./session.ts"
+import { INITIAL_WINDOW_BYTES, Setting } from "./settings.ts"
+import type { Http2Stream } from "./stream.ts"
+import { buildTrailers } from "./trailers.ts"
+
+/** What a connection needs from the listener it was accepted on. */
+export interface Http2ServerHost extends Omit<ServerConnectionHost, "onConnectionClosed"> {
+  readonly counters: { countProtocolError(fault: string): void }
+  onConnectionClosed(connection: Http2ServerConnection): void
+}
+
+const Drain = Object.freeze({ none: 0, announced: 1, final: 2 } as const)
+
+/** Request heads kept for the next streams of the connection. */
+const SPARE_HEADS_MAX = 8
+
+/** Decoded fields on their way into a head; used within one call. */
+const collector = new FieldCollector()
+
+export class Http2ServerConnection extends Session implements PeerAddresses {
+  protected readonly isServer = true
+  remoteIp = ""
+  localIp = ""
+  remoteAddress = ""
+  localAddress = ""
+  readonly serverName: string
+  readonly #host: Http2ServerHost
+  readonly #spareHeads: RequestHead[] = []
+  #prefaceBytes = 0
+  #drain: number = Drain.none
+
+  constructor(host: Http2ServerHost, serverName: string) {
+    super(host.limits, host.coarseNowMs, 0)
+    this.#host = host
+    this.serverName = serverName
+  }
+
+  override get coarseNowMs(): number {
+    return this.#host.coarseNowMs
+  }
+
+  // --- the connection's life -----------------------------------------------------------------------------------------
+
+  protected override onStart(socket: TcpSocket): void {
+    this.remoteIp = socket.remoteAddress
+    this.localIp = socket.localAddress
+    this.remoteAddress = joinAddress(socket.remoteAddress, socket.remotePort)
+    this.localAddress = joinAddress(socket.localAddress, socket.localPort)
+    const { http2, headBytesMax } = this.limits
+    writeSettings(this.output, [
+      [Setting.maxConcurrentStreams, http2.concurrentStreamsMax],
+      [Setting.initialWindowSize, http2.streamWindowBytes],
+      [Setting.maxHeaderListSize, headBytesMax],
+      [Setting.enableConnectProtocol, 1],
+    ])
+    const growth = http2.connectionWindowBytes - INITIAL_WINDOW_BYTES
+    if (growth > 0) writeWindowUpdate(this.output, 0, growth)
+  }
+
+  override onData(bytes: Buffer): void {
+    const start = this.#prefaceBytes < CONNECTION_PREFACE.length ? this.#readPreface(bytes) : 0
+    if (start < bytes.length) this.readFrames(bytes, start, bytes.length)
+  }
+
+  /** @returns offset after what belongs to the preface */
+  #readPreface(bytes: Buffer): number {
+    let offset = 0
+    while (offset < bytes.length && this.#prefaceBytes < CONNECTION_PREFACE.length) {
+      if (bytes[offset] !== CONNECTION_PREFACE.charCodeAt(this.#prefaceBytes)) {
+        this.fail(ErrorCode.protocolError, "h2_bad_preface")
+        return bytes.length
+      }
+      this.#prefaceBytes++
+      offset++
+    }
+    return offset
+  }
+
+  protected override onGone(): void {
+    this.#host.onConnectionClosed(this)
+  }
+
+  protected override countFault(name: string): void {
+    this.#host.counters.countProtocolError(name)
+  }
+
+  /** Called about once a second. */
+  checkTimeouts(nowMs: number): void {
+    const waitedMs = nowMs - this.waitingSinceMs
+    const { limits } = this
+    if (this.isClosing) {
+      if (waitedMs > limits.delayedCloseMs) this.terminate()
+      return
+    }
+    if (!this.isServing) return
+    for (const stream of this.queue.blockedSince(nowMs - limits.http2.blockedOutputTimeoutMs)) {
+      if (this.resetStream(stream, ErrorCode.cancel, "h2_blocked_output") !== 0) return
+    }
+    if (this.isInsideFieldBlock && waitedMs > limits.requestHeadTimeoutMs) {
+      this.fail(ErrorCode.enhanceYourCalm, "h2_field_block_timeout")
+    } else if (this.isSettingsOverdue(nowMs)) {
+      this.fail(ErrorCode.settingsTimeout, "h2_settings_timeout")
+    } else if (this.streams.size > 0) {
+      return
+    } else if (this.#drain !== Drain.none) {
+      // A client that did not answer the PING of a drain: what it sent meanwhile has arrived by now.
+      if (this.#drain === Drain.announced && waitedMs > limits.delayedCloseMs) this.#announceLastStream()
+    } else if (waitedMs > (this.lastPeerStreamId === 0 ? limits.requestHeadTimeoutMs : limits.idleTimeoutMs)) {
+      this.shutDown(ErrorCode.noError, "")
+    }
+  }
+
+  /** No exchange is interrupted: GOAWAY, and after a round trip the last stream that will be served (section 6.8). */
+  drain(): void {
+    if (!this.isServing || this.#drain !== Drain.none) return
+    this.#drain = Drain.announced
+    this.waitingSinceMs = this.coarseNowMs
+    writeGoAway(this.output, STREAM_ID_MAX, ErrorCode.noError, "draining")
+    this.ping()
+  }
+
+  protected override onPingAcknowledged(): void {
+    if (this.#drain === Drain.announced) this.#announceLastStream()
+  }
+
+  #announceLastStream(): void {
+    this.#drain = Drain.final
+    if (this.streams.size === 0) this.shutDown(ErrorCode.noError, "draining")
+    else writeGoAway(this.output, this.lastPeerStreamId, ErrorCode.noError, "draining")
+  }
+
+  /** The client will open no more streams: the connection ends with the ones there are. */
+  protected override onGoAway(): void {
+    this.#drain = Drain.final
+    if (this.streams.size === 0) this.shutDown(ErrorCode.noError, "")
+  }
+
+  protected override onStreamForgotten(): void {
+    if (this.streams.size > 0) return
+    this.waitingSinceMs = this.coarseNowMs
+    if (this.#drain === Drain.final) this.shutDown(ErrorCode.noError, "draining")
+  }
+
+  protected override onPeerSettings(): void {
+    // Everything they say is read where it matters.
+  }
+
+  // --- streams -------------------------------------------------------------------------------------------------------
+
+  protected override isIdleStream(streamId: number): boolean {
+    // A client's streams are odd; an even one could only be a push of ours.
+    return streamId > this.lastPeerStreamId || (streamId & 1) === 0
+  }
+
+  protected override onStreamReset(stream: Http2Stream, errorCode: number): number {
+    stream.close()
+    stream.onRemoteReset(errorCode)
+    return this.countReset()
+  }
+
+  protected override onFieldBlock(
+    streamId: number,
+    isEndStream: boolean,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): number {
+    const stream = this.streams.get(streamId)
+    const isTrailers = stream !== undefined
+    collector.begin(isTrailers ? this.limits.trailerBytesMax : this.limits.headBytesMax, this.limits)
+    // Decoded in any case: the table belongs to the connection.
+    if (this.decoder.decode(bytes, start, end, collector) !== 0) {
+      return this.fail(ErrorCode.compressionError, "h2_compression_error")
+    }
+    if (stream !== undefined) return this.#onTrailers(stream, isEndStream)
+    if ((streamId & 1) === 0) return this.fail(ErrorCode.protocolError, "h2_even_stream")
+    if (streamId <= this.lastPeerStreamId) {
+      return this.wasReset(streamId) ? 0 : this.fail(ErrorCode.streamClosed, "h2_closed_stream")
+    }
+    if (this.#drain === Drain.final) return 0
+    this.lastPeerStreamId = streamId
+    if (this.streams.size >= this.limits.http2.concurrentStreamsMax) return this.#refuseStream(streamId)
+    this.#openStream(streamId, isEndStream)
+    return 0
+  }
+
+  /** Over the number of streams that we announced: safe to try again (section 8.7). */
+  #refuseStream(streamId: number): number {
+    this.countFault("h2_too_many_streams")
+    writeRstStream(this.output, streamId, ErrorCode.refusedStream)
+    this.rememberReset(streamId)
+    return this.countReset()
+  }
+
+  #openStream(streamId: number, isEndStream: boolean): void {
+    const request = this.#spareHeads.pop() ?? new RequestHead()
+    const fault = buildRequestHead(collector, request, this.#host.scheme, isEndStream, this.limits)
+    const stream = new Http2ServerStream(this, streamId, request, this, this.#releaseHead)
+    this.streams.set(streamId, stream)
+    const exchange = this.#host.openExchange(stream)
+    // The answers of a draining listener are the last of their connection.
+    if (this.#host.isDraining && this.#drain !== Drain.final) this.#announceLastStream()
+    if (fault === null) stream.open(exchange, isEndStream)
+    else stream.refuse(exchange, fault, isEndStream)
+  }
+
+  readonly #releaseHead = (head: RequestHead): void => {
+    if (this.#spareHeads.length < SPARE_HEADS_MAX) this.#spareHeads.push(head)
+  }
+
+  #onTrailers(stream: Http2Stream, isEndStream: boolean): number {
+    if (stream.isRemoteEnded) return this.resetStream(stream, ErrorCode.streamClosed, "h2_closed_stream")
+    if (!(stream instanceof Http2ServerStream)) return 0
+    const trailers = isEndStream ? buildTrailers(collector) : TRAILERS_MALFORMED
+    if (typeof trailers === "string") stream.onRemoteEnd(trailers)
+    else stream.failMessage(trailers)
+    return this.isServing ? 0 : 1
+  }
+}
+
+function joinAddress(ip: string, port: number): string {
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`
+}
