@@ -144,7 +144,8 @@ export class Gateway {
     for (const listener of this.#listeners.values()) this.#leave(listener)
     this.#listeners = new Map()
     const all = [...this.#leaving]
-    while (performance.now() < deadlineMs && !all.every((listener) => listener.isIdle)) await Bun.sleep(DRAIN_POLL_MS)
+    // Until the clients have closed too: cutting a connection would take back what they have not read yet.
+    while (performance.now() < deadlineMs && !all.every((listener) => listener.isEmpty)) await Bun.sleep(DRAIN_POLL_MS)
     for (const listener of all) listener.terminate()
     this.#clusters.stop()
     this.#clock.stop()

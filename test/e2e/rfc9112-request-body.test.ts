@@ -3,12 +3,14 @@
  * byte, however the bytes are split.
  */
 import { describe, expect, test } from "bun:test"
+import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
 import { exchangeOnce, RawClient } from "../harness/raw-client.ts"
 import { routesTo } from "../harness/routes-to.ts"
 import { ScriptedUpstream, type UpstreamRequest } from "../harness/scripted-upstream.ts"
 
 const CHUNKED_HEAD = "POST /upload HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+const EXTENSION_BYTES_MAX = DEFAULT_HTTP_LIMITS.chunkExtensionBytesMax
 const SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n"
 
 /** Sends a POST with this chunked body and a request behind it; what the service has got of it must never be whole. */
@@ -53,7 +55,8 @@ describe("9112 7.1: a chunk size is 1 to 16 hex digits", () => {
     ["a bare LF behind an extension", "1;a\nb\r\na\r\n0\r\n\r\n"],
     ["a NUL in an extension", "1;a\0b\r\na\r\n0\r\n\r\n"],
     ["a bare CR in an extension", "1;a\rb\r\na\r\n0\r\n\r\n"],
-    ["an extension over the limit", `1;${"a".repeat(5_000)}\r\na\r\n0\r\n\r\n`],
+    ["an extension over the limit", `1;${"a".repeat(EXTENSION_BYTES_MAX + 1)}\r\na\r\n0\r\n\r\n`],
+    ["extensions of many chunks over the limit together", "1;aaaaaaa\r\na\r\n".repeat(EXTENSION_BYTES_MAX / 8 + 1)],
     ["junk after a chunk", "1\r\nab\r\n0\r\n\r\n"],
     ["a bare LF after a chunk", "1\r\na\n0\r\n\r\n"],
     ["a bare CR after a chunk", "1\r\na\r0\r\n\r\n"],

@@ -96,6 +96,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   }
 
   onDrain(): void {
+    if (this.#mode === Mode.closing) this.#waitingSinceMs = this.#host.coarseNowMs
     if (!this.#output.onDrain()) return
     this.#exchange?.onDownstreamDrain()
     if (this.#mode === Mode.http && this.#held.length > 0) this.#consumeHeld()
@@ -122,7 +123,13 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     const waitedMs = nowMs - this.#waitingSinceMs
     const { limits } = this.#host
     if (this.#mode === Mode.closing) {
-      if (waitedMs > limits.delayedCloseMs) this.#socket?.terminate()
+      // A client that reads slowly has the time that every response has. Once all is with the kernel, a close does not
+      // take it back, as a reset would.
+      if (this.#output.isBackedUp) {
+        if (waitedMs > limits.idleTimeoutMs) this.terminate()
+      } else if (waitedMs > limits.delayedCloseMs) {
+        this.#socket?.end()
+      }
     } else if (this.#mode === Mode.http && this.#exchange === null) {
       const hasPartialHead = this.#held.length > 0 && !this.#isDiscarding
       if (hasPartialHead && waitedMs > limits.requestHeadTimeoutMs) this.#refuseUnread(Fault.headTimeout)
