@@ -223,19 +223,19 @@ describe("fields that are not honoured", () => {
     ])
   })
   test("a policy is looked through wherever it stands", () => {
-    const trafficPolicy = { loadBalancer: { simple: "PASSTHROUGH" }, connectionPool: { tcp: { connectTimeout: "1s" } } }
-    const portLevelSettings = [{ port: { number: 80 }, outlierDetection: {} }]
+    const connectionPool = { tcp: { connectTimeout: "1s", tcpKeepalive: { probes: 3, time: "1s" } } }
+    const portLevelSettings = [{ port: { number: 80 }, connectionPool }]
     const spec = {
       host: "web",
       trafficPolicy: { portLevelSettings },
-      subsets: [{ name: "v1", trafficPolicy: { ...trafficPolicy, portLevelSettings } }],
+      subsets: [{ name: "v1", trafficPolicy: { connectionPool, portLevelSettings } }],
     }
     const object = { apiVersion: "networking.istio.io/v1", kind: "DestinationRule", metadata: { name: "a" }, spec }
     const { diagnostics } = parseResources([{ path: "a.json", text: JSON.stringify(object) }])
     expect(diagnostics.map(({ code, path }) => `${code} ${path}`)).toEqual([
-      "P2901 spec.trafficPolicy.portLevelSettings[0].outlierDetection",
-      "P2901 spec.subsets[0].trafficPolicy.loadBalancer.simple",
-      "P2901 spec.subsets[0].trafficPolicy.portLevelSettings[0].outlierDetection",
+      "P2901 spec.trafficPolicy.portLevelSettings[0].connectionPool.tcp.tcpKeepalive.probes",
+      "P2901 spec.subsets[0].trafficPolicy.connectionPool.tcp.tcpKeepalive.probes",
+      "P2901 spec.subsets[0].trafficPolicy.portLevelSettings[0].connectionPool.tcp.tcpKeepalive.probes",
     ])
   })
   test("only naming is not warned of", () => {

@@ -59,12 +59,13 @@ export function tlsClientHandlers(onInvariantError: OnInvariantError): Bun.Socke
   }
 }
 
+/** @returns the decrypted end: closing it closes the connection, closing `socket` does not (Bun 1.4). */
 export function startTls(
   socket: TcpSocket,
   options: TlsClientOptions,
   owner: ServerHandshakeOwner,
   handlers: Bun.SocketHandler<SocketOwner>,
-): void {
+): TcpSocket {
   socket.data = CIPHERTEXT
   const tls: Bun.TLSOptions & UntypedTlsOptions = {
     secureContext: options.context.native,
@@ -73,7 +74,8 @@ export function startTls(
     rejectUnauthorized: false,
     ...(options.alpnProtocols.length === 0 ? {} : { ALPNProtocols: alpnWireFormat(options.alpnProtocols) }),
   }
-  socket.upgradeTLS<SocketOwner>({ tls, socket: handlers, data: owner })
+  const [, decrypted] = socket.upgradeTLS<SocketOwner>({ tls, socket: handlers, data: owner })
+  return decrypted
 }
 
 function isHandshaking(owner: SocketOwner): owner is ServerHandshakeOwner {

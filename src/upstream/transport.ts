@@ -85,22 +85,24 @@ export class UpstreamTransport {
     return () => opening.cancel()
   }
 
-  /** The TCP connection of an opening is there. @returns whether it is complete without a handshake. */
-  prepare(socket: TcpSocket, opening: Opening): boolean {
+  /**
+   * The TCP connection of an opening is there.
+   * @returns the end that a handshake has begun on; null when none is needed, or when it has failed already.
+   */
+  prepare(socket: TcpSocket, opening: Opening): TcpSocket | null {
     if (this.#keepAliveAfterMs > 0) setTcpKeepAlive(socket, this.#keepAliveAfterMs)
     const { proxyHeader: header, host } = opening.identity
     // A socket that was just opened takes a few dozen bytes whole.
     if (header !== null) socket.write(header)
-    if (this.#tls === null || this.#context === null) return true
+    if (this.#tls === null || this.#context === null) return null
     const context = this.#context.get(performance.now())
     if (typeof context === "string") {
       opening.fail(context)
-      return false
+      return null
     }
     const serverName = this.#tls.sni !== "" ? this.#tls.sni : isIP(host.replace(/^\[|\]$/g, "")) === 0 ? host : ""
     const options = { context, serverName, alpnProtocols: this.#alpnProtocols }
-    startTls(socket, options, opening, this.#environment.tlsHandlers)
-    return false
+    return startTls(socket, options, opening, this.#environment.tlsHandlers)
   }
 
   /** @returns the failure reason; "" = the server is who it should be. */
@@ -136,7 +138,9 @@ class Opening implements ServerHandshakeOwner {
       return
     }
     this.#socket = socket
-    if (this.#transport.prepare(socket, this)) this.#complete(socket)
+    const encrypted = this.#transport.prepare(socket, this)
+    if (encrypted !== null) this.#socket = encrypted
+    else if (!this.#isOver) this.#complete(socket)
   }
 
   onServerHandshake(socket: TcpSocket, handshake: ServerHandshake): void {

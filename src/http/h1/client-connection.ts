@@ -32,8 +32,9 @@ const INFORMATIONAL_MAX = 16
 export class H1ClientConnection implements SocketOwner, UpstreamStream, BodySink {
   /** `IP:PORT` of our end; "" before the connection is open. */
   localAddress = ""
-  /** Coarse time when it last became idle, for the pool's sweep. */
+  /** Coarse time when it last became idle, and when it was opened; for its pool. */
   idleSinceMs = 0
+  openedAtMs = 0
   readonly #owner: ClientConnectionOwner
   readonly #output = new Output()
   readonly #head = new ResponseHead()
