@@ -28,17 +28,16 @@ export function compileHeaders(headers: Headers | undefined): LevelEdits {
 }
 
 /**
- * Joins both levels where a rule has one destination: all removes, then the rule's operations, then the destination's,
- * which therefore win. What the rule adds under a name that the destination sets would be replaced: it is dropped.
+ * Joins both levels where a rule has one destination: all removes, then all values to set, the destination's last, so
+ * that they win, then all values to add (Envoy sets before it adds, whatever the order in its lists).
  */
 export function joinEdits(rule: HeaderEdits | null, destination: HeaderEdits | null): HeaderEdits | null {
   if (rule === null) return destination
   if (destination === null) return rule
-  const replaced = new Set(destination.set.map((operation) => operation.nameLower))
   return {
     remove: [...rule.remove, ...destination.remove],
     set: [...rule.set, ...destination.set],
-    add: [...rule.add.filter((operation) => !replaced.has(operation.nameLower)), ...destination.add],
+    add: [...rule.add, ...destination.add],
   }
 }
 

@@ -116,3 +116,15 @@ test("after any edits from valid values the head holds exactly the fields it sho
     { numRuns: 2000 },
   )
 })
+
+describe("values of operators (Envoy header_parser.cc evaluateHeaders)", () => {
+  test("see what remove left, and nothing of the other operations", () => {
+    const fields = scan("A: 1\r\nB: 2\r\n\r\n")
+    const source = {
+      accessLogRecord: () => ({ ...createRecord(), requestHeader: (name: string) => fields.joinedValue(name) }),
+    }
+    const set = { a: "new", c: "%REQ(a)%", d: "[%REQ(b)%]" }
+    applyHeaderEdits(fields, compile({ remove: ["b"], set, add: { e: "%REQ(c)%", f: "%REQ(a)%" } }), source)
+    expect(fields.lines()).toBe("a: new\r\nc: 1\r\nd: []\r\nf: 1\r\n")
+  })
+})
