@@ -82,6 +82,8 @@ export class DryClusters {
       isBackedUp: false,
       start: (_events: UpstreamEvents, request: RequestHead, extraLines: string) => {
         const { capture } = this
+        // What comes after the first are its copies.
+        if (capture.head !== "") return
         capture.head = requestHeadText(request, extraLines)
         capture.method = request.method
         capture.path = request.path

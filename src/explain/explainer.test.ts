@@ -243,10 +243,10 @@ upstream      GET /x, host shop.example
               + x-forwarded-proto: http
               + x-envoy-external-address: 127.0.0.1
               + x-request-id: UUID
-              + x-from: shop.example
-              + x-envoy-original-path: /api/x
               + x-envoy-expected-rq-timeout-ms: 2000
               + x-envoy-attempt-count: 1
+              + x-from: shop.example
+              + x-envoy-original-path: /api/x
 response      the service's own, with its headers edited
                 remove x-secret
 cluster       outbound|80||gone.example (25 %)  test.yaml:61:19

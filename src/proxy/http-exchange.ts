@@ -41,7 +41,8 @@ import { rewritePath } from "./path-rewrite.ts"
 import { httpsRedirectLocation, redirectLocation } from "./redirect.ts"
 import { sanitizeRequestFields } from "./request-fields.ts"
 import { finishResponseFields, sanitizeResponseFields } from "./response-fields.ts"
-import { effectiveTimeoutMs } from "./timeout.ts"
+import { effectiveTimeoutMs, expectedTimeoutMs } from "./timeout.ts"
+import { setTryFields } from "./try-fields.ts"
 import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts"
 
 /** What an exchange needs from its surroundings; the same object for all exchanges of a listener. */
@@ -61,6 +62,7 @@ export interface Routing {
 }
 
 const NO_BODY = new Uint8Array(0)
+const REDIRECTED = Object.freeze({ body: "", flags: "", details: "direct_response" })
 
 export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   readonly stream: DownstreamStream
@@ -152,7 +154,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     if (cors !== null) {
       const verdict = judgeCors(request, cors)
       if (verdict.kind === "preflight") {
-        finishResponseFields(verdict.head, -1)
+        finishResponseFields(verdict.head, false)
         return this.#respond(verdict.head, NO_BODY, "cors_response")
       }
       if (verdict.kind === "mark") this.#corsOrigin = verdict.origin
@@ -162,11 +164,13 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     if (cluster === undefined) return this.#reply(CLUSTER_NOT_FOUND)
     const timeoutMs = effectiveTimeoutMs(request, action)
     if (!this.#editRequest(action, timeoutMs)) return this.#reply(REWRITE_FAILED)
-    if (action.mirrors.length > 0) this.#mirror(action, timeoutMs)
     const hash = cluster.spec.hash === null ? -1 : this.#hashFor(cluster.spec.hash.key)
     const upstream = new UpstreamRequest(this, action, cluster, timeoutMs, this.#environment.wheel, hash)
     this.upstream = upstream
     upstream.start()
+    // Without an endpoint it is over by now, and nothing is copied either.
+    if (this.#isOver) return
+    if (action.mirrors.length > 0) this.#mirror(action, timeoutMs)
     if (this.#isRequestEnded) this.#endUpstream(this.#requestTrailers)
   }
 
@@ -181,12 +185,14 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   }
 
   /**
-   * Header operations first, then host, then path (semantics sheet 3.2): values may still name the old path.
+   * What the gateway says of the try, then header operations, then host, then path (semantics sheet 3.2; Envoy router.cc
+   * decodeHeaders): values may still name the old path.
    * @returns false when the rewritten path could not be sent
    */
   #editRequest(action: ForwardAction, timeoutMs: number): boolean {
     const { request } = this.stream
     const { fields } = request
+    setTryFields(request, 1, expectedTimeoutMs(timeoutMs, action.retry?.perTryTimeoutMs ?? 0, 0))
     const destinationEdits = this.#destination?.requestEdits ?? null
     const routeEdits = this.route?.requestEdits ?? null
     if (destinationEdits !== null) applyHeaderEdits(fields, destinationEdits, this)
@@ -204,10 +210,6 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
       fields.dropNamed("x-envoy-original-path")
       fields.append("x-envoy-original-path", request.path)
       request.setPath(path)
-    }
-    if (timeoutMs > 0) {
-      fields.dropNamed("x-envoy-expected-rq-timeout-ms")
-      fields.append("x-envoy-expected-rq-timeout-ms", String(timeoutMs))
     }
     return true
   }
@@ -248,20 +250,17 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   onUpstreamInformational(head: ResponseHead): void {
     // Only what the client waits for; other 1xx are dropped, as Envoy does (semantics sheet 4.4).
     if (head.status !== 100 || !this.stream.request.expectsContinue) return
-    sanitizeResponseFields(head)
+    sanitizeResponseFields(head, -1)
     this.stream.sendInformational(head)
   }
 
   onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void {
     const { stream, upstream } = this
-    sanitizeResponseFields(head)
+    sanitizeResponseFields(head, serviceTimeMs)
     if (this.#affinityCookie !== "") head.fields.append("set-cookie", this.#affinityCookie)
-    this.#editResponse(head)
-    finishResponseFields(head, serviceTimeMs)
-    this.responseHead = head
-    this.responseStatus = head.status
     this.responseDetails = "via_upstream"
-    if (head.status >= 500 && upstream !== null && upstream.isRetryLimitReached) this.#addFlag("URX")
+    finishResponseFields(head, this.#editResponse(head))
+    if (upstream !== null && upstream.retryLimitFlag !== "") this.#addFlag(upstream.retryLimitFlag)
     stream.sendHead(head)
     if (head.status === 101) {
       this.#environment.counters.upgradesTotal++
@@ -271,14 +270,22 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     }
   }
 
-  /** CORS marks, then the destination's operations, then the rule's (semantics sheet 3.9, 3.10). */
-  #editResponse(head: ResponseHead): void {
-    const cors = this.#action?.cors ?? null
-    if (cors !== null && this.#corsOrigin !== "") markResponse(head.fields, cors, this.#corsOrigin)
+  /**
+   * The destination's operations, the rule's, then the CORS marks, which no operation changes (semantics sheet 3.9, 3.10;
+   * in Envoy the CORS filter sees a response after the router).
+   * @returns whether there was anything to do
+   */
+  #editResponse(head: ResponseHead): boolean {
+    // Values may ask for either.
+    this.responseHead = head
+    this.responseStatus = head.status
     const destinationEdits = this.#destination?.responseEdits ?? null
     const routeEdits = this.route?.responseEdits ?? null
     if (destinationEdits !== null) applyHeaderEdits(head.fields, destinationEdits, this)
     if (routeEdits !== null) applyHeaderEdits(head.fields, routeEdits, this)
+    const cors = this.#action?.cors ?? null
+    if (cors !== null && this.#corsOrigin !== "") markResponse(head.fields, cors, this.#corsOrigin)
+    return destinationEdits !== null || routeEdits !== null
   }
 
   onUpstreamBody(bytes: Buffer, start: number, end: number): void {
@@ -319,7 +326,6 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   onDownstreamGone(): void {
     if (this.#isOver) return
     this.upstream?.cancel()
-    if (this.#mirrors !== null && !this.#isRequestEnded) for (const mirror of this.#mirrors) mirror.cancel()
     this.#addFlag("DC")
     this.responseDetails = "downstream_remote_disconnect"
     this.#closeBooks()
@@ -328,11 +334,11 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   // --- answers of our own --------------------------------------------------------------------------------------------
 
   #redirect(status: number, location: string): void {
-    const head = localReplyHead(status, NO_BODY)
+    const isGrpc = this.stream.request.isGrpc()
+    const head = isGrpc ? grpcReplyHead({ ...REDIRECTED, status }, NO_BODY) : localReplyHead(status, NO_BODY)
     head.fields.append("location", location)
-    this.#editResponse(head)
-    finishResponseFields(head, -1)
-    this.#respond(head, NO_BODY, "direct_response")
+    finishResponseFields(head, this.#editResponse(head))
+    this.#respond(head, NO_BODY, REDIRECTED.details)
   }
 
   /** @param body where it is not the reply's own text */
@@ -344,12 +350,12 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     const isGrpc = this.stream.request.isGrpc()
     const head = isGrpc ? grpcReplyHead(reply, body) : localReplyHead(reply.status, body)
     if (reply.isOverloaded === true) head.fields.append("x-envoy-overloaded", "true")
-    this.#editResponse(head)
-    // Unless the rule has set another.
-    if (!isGrpc && body.length > 0 && head.fields.joinedValue("content-type") === null) {
+    const isEdited = this.#editResponse(head)
+    // A body has a type, the rule's or this one; without a body there is none, whatever the rule says.
+    if (!isGrpc && body.length === 0) head.fields.dropNamed("content-type")
+    else if (!isGrpc && head.fields.joinedValue("content-type") === null)
       head.fields.append("content-type", "text/plain")
-    }
-    finishResponseFields(head, -1)
+    finishResponseFields(head, isEdited)
     this.#respond(head, isGrpc ? NO_BODY : body, reply.details)
   }
 
@@ -384,6 +390,8 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     this.#isOver = true
     const { counters, accessLog, wheel } = this.#environment
     if (this.#delay !== null) wheel.clear(this.#delay)
+    // The rest of the body will not come to them.
+    if (this.#mirrors !== null && !this.#isRequestEnded) for (const mirror of this.#mirrors) mirror.cancel()
     counters.requestsActive--
     if (this.responseStatus === 101) counters.upgradesActive--
     counters.countResponse(this.responseStatus)

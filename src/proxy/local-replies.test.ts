@@ -61,10 +61,10 @@ describe("what the client is told (Istio semantics sheet 5.2)", () => {
     }
   })
 
-  test("after a retry the text says so, and the flag URX is there", () => {
+  test("after a retry the text says so", () => {
     expect(upstreamFailureReply(failure("connection-termination"), true)).toMatchObject({
       body: `${prefix}retried and the latest reset reason: connection termination`,
-      flags: "UC,URX",
+      flags: "UC",
     })
   })
 })

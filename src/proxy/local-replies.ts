@@ -36,9 +36,10 @@ export const UPSTREAM_TIMEOUT: LocalReply = {
 }
 export const PER_TRY_TIMEOUT: LocalReply = { ...UPSTREAM_TIMEOUT, details: "upstream_per_try_timeout" }
 export const UPGRADE_FAILED: LocalReply = { status: 403, body: "", flags: "", details: "upgrade_failed" }
+/** The request was good and the rule made a path of it that no request may have: 500, for it is not the client's fault. */
 export const REWRITE_FAILED: LocalReply = {
-  status: 400,
-  body: "",
+  status: 500,
+  body: "invalid path after rewrite",
   flags: "",
   details: "invalid_path_after_rewrite",
 }
@@ -58,7 +59,7 @@ const RESET_REASONS: Readonly<Record<UpstreamFailure["kind"], ResetReason>> = Ob
   overflow: { text: "overflow", status: 503, flag: "UO" },
 })
 
-/** @param hasRetried whether this was not the first try; then the text says so and the flag URX is set */
+/** @param hasRetried whether this was not the first try: then the text says so */
 export function upstreamFailureReply(failure: UpstreamFailure, hasRetried: boolean): LocalReply {
   const reason = RESET_REASONS[failure.kind]
   const retried = hasRetried ? "retried and the latest " : ""
@@ -67,7 +68,7 @@ export function upstreamFailureReply(failure: UpstreamFailure, hasRetried: boole
   return {
     status: reason.status,
     body: `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${reason.text}${transport}`,
-    flags: hasRetried ? `${reason.flag},URX` : reason.flag,
+    flags: reason.flag,
     details: `upstream_reset_before_response_started{${reason.text}${detail}}`.replaceAll(" ", "_"),
     ...(failure.kind === "overflow" ? { isOverloaded: true } : {}),
   }

@@ -8,23 +8,24 @@ import { httpDate } from "./http-date.ts"
 /** `server` of every response; not Envoy's name, because we are not Envoy. */
 export const SERVER_NAME = "portcullis"
 
-/** First half, before the route's own header operations: what no operation can bring back. */
-export function sanitizeResponseFields(head: ResponseHead): void {
-  dropFields(head.fields, IS_DROPPED_FROM_RESPONSES)
+/**
+ * First half, before the route's own header operations: what they may see and change.
+ * @param serviceTimeMs from the complete request to the response head (Envoy sends it only then, and lets operations
+ *   remove it); -1 = the request is still coming
+ */
+export function sanitizeResponseFields(head: ResponseHead, serviceTimeMs: number): void {
+  const { fields } = head
+  dropFields(fields, IS_DROPPED_FROM_RESPONSES)
+  if (serviceTimeMs >= 0) fields.appended += `x-envoy-upstream-service-time: ${Math.trunc(serviceTimeMs)}\r\n`
 }
 
 /**
  * Second half, after the route's own operations: what they cannot change.
- * @param serviceTimeMs from the request sent to the response head; -1 = the gateway made this response
+ * @param isEdited whether there were any
  */
-export function finishResponseFields(head: ResponseHead, serviceTimeMs: number): void {
+export function finishResponseFields(head: ResponseHead, isEdited: boolean): void {
   const { fields } = head
-  if (fields.appended !== "") {
-    fields.dropNamed("server")
-    fields.dropNamed("x-envoy-upstream-service-time")
-  }
-  let lines = ""
-  if (!fields.isPresent(FieldId.date, "date")) lines = `date: ${httpDate()}\r\n`
-  if (serviceTimeMs >= 0) lines += `x-envoy-upstream-service-time: ${Math.trunc(serviceTimeMs)}\r\n`
-  fields.appended += `${lines}server: ${SERVER_NAME}\r\n`
+  if (isEdited) fields.dropNamed("server")
+  const date = fields.isPresent(FieldId.date, "date") ? "" : `date: ${httpDate()}\r\n`
+  fields.appended += `${date}server: ${SERVER_NAME}\r\n`
 }

@@ -28,3 +28,31 @@ export function parseGrpcTimeoutMs(text: string): number {
   if (parsed === null) return -1
   return Math.max(1, Math.ceil(Number(parsed[1]) * (UNIT_MS[parsed[2] ?? ""] ?? 0)))
 }
+
+/**
+ * What the service is told in `x-envoy-expected-rq-timeout-ms`: the time of this try, or what is left of the whole
+ * (Envoy router.cc `setTimeoutHeaders`).
+ * @param elapsedMs since the complete request
+ * @returns 0 = no limit; never less than 1 where there is one
+ */
+export function expectedTimeoutMs(timeoutMs: number, perTryTimeoutMs: number, elapsedMs: number): number {
+  const perTryMs = shortenedPerTryTimeoutMs(perTryTimeoutMs, timeoutMs)
+  const wantedMs = perTryMs > 0 ? perTryMs : timeoutMs
+  return timeoutMs > 0 ? Math.max(1, Math.min(wantedMs, Math.trunc(timeoutMs - elapsedMs))) : wantedMs
+}
+
+/** A try may not outlast the whole: a longer time of its own is ignored (semantics sheet 3.6). */
+export function shortenedPerTryTimeoutMs(perTryTimeoutMs: number, timeoutMs: number): number {
+  return timeoutMs > 0 && perTryTimeoutMs >= timeoutMs ? 0 : perTryTimeoutMs
+}
+
+/** Digits that `grpc-timeout` may have. */
+const GRPC_TIMEOUT_MAX = 99_999_999
+
+/** @param timeoutMs > 0. Milliseconds where they fit, else the next unit that holds it, rounded down. */
+export function formatGrpcTimeout(timeoutMs: number): string {
+  if (timeoutMs <= GRPC_TIMEOUT_MAX) return `${timeoutMs}m`
+  const seconds = Math.trunc(timeoutMs / 1_000)
+  if (seconds <= GRPC_TIMEOUT_MAX) return `${seconds}S`
+  return `${Math.min(GRPC_TIMEOUT_MAX, Math.trunc(seconds / 60))}M`
+}

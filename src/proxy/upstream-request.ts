@@ -32,11 +32,13 @@ import {
 } from "./local-replies.ts"
 import { backoffMs, isSafelyRepeatable, mayNeedBody, retriesFailure, retriesResponse } from "./retry.ts"
 import { RetryBuffer } from "./retry-buffer.ts"
+import { expectedTimeoutMs, shortenedPerTryTimeoutMs } from "./timeout.ts"
+import { setTryFields } from "./try-fields.ts"
 
 /** What the exchange hears. Exactly one of `onUpstreamHead` and `onNoResponse` comes first. */
 export interface UpstreamRequestOwner {
   readonly stream: DownstreamStream
-  /** @param serviceTimeMs from the request sent to the response head */
+  /** @param serviceTimeMs from the complete request to the response head; -1 = the request is still coming */
   onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void
   onUpstreamInformational(head: ResponseHead): void
   onUpstreamBody(bytes: Buffer, start: number, end: number): void
@@ -54,11 +56,15 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   hostText = ""
   localAddress = ""
   transportFailureReason = ""
+  /** The policy would have tried again, but a limit forbade it: `URX`, or `UO`; "" = no. For the access log. */
+  retryLimitFlag = ""
   readonly #owner: UpstreamRequestOwner
   readonly #cluster: Cluster<HttpPool>
-  readonly #policy: RetryPolicy | null
+  /** null = nothing is retried, or not any more. */
+  #policy: RetryPolicy | null
   readonly #wheel: TimerWheel
   readonly #timeoutMs: number
+  readonly #perTryTimeoutMs: number
   readonly #hash: number
   #endpoint: Endpoint<HttpPool> | null = null
   #connection: UpstreamStream | null = null
@@ -67,7 +73,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #kept: RetryBuffer | null = null
   #attempt = 1
   #staleConnections = 0
-  #sentAtMs = 0
+  #requestEndedAtMs = 0
   #isBodySent = false
   #isRequestEnded = false
   #trailers = ""
@@ -95,6 +101,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#policy = action.retry
     this.#wheel = wheel
     this.#timeoutMs = timeoutMs
+    this.#perTryTimeoutMs = shortenedPerTryTimeoutMs(action.retry?.perTryTimeoutMs ?? 0, timeoutMs)
     this.#hash = hash
   }
 
@@ -139,9 +146,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const { stream } = this.#owner
     this.#connection = connection
     this.localAddress = connection.localAddress
-    // A response may come before the request is complete; otherwise the end of the request sets the time.
-    if (!stream.isRequestComplete) this.#sentAtMs = performance.now()
-    connection.start(this, stream.request, `x-envoy-attempt-count: ${this.#attempt}\r\n`)
+    connection.start(this, stream.request, "")
     if (this.#kept !== null) this.#kept.replay(connection)
     if (this.#isRequestEnded) this.#finishSending(connection)
     stream.resumeRequest()
@@ -163,6 +168,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   sendEnd(trailers: string): void {
     this.#isRequestEnded = true
+    this.#requestEndedAtMs = performance.now()
     this.#trailers = trailers
     if (this.#isOver) return
     if (this.#timeoutMs > 0) {
@@ -173,11 +179,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   }
 
   #finishSending(connection: UpstreamStream): void {
-    this.#sentAtMs = performance.now()
-    const perTryTimeoutMs = this.#policy?.perTryTimeoutMs ?? 0
-    if (perTryTimeoutMs > 0) {
+    if (this.#perTryTimeoutMs > 0) {
       this.#tryDeadline ??= new Deadline(() => this.#onTryTimeout())
-      this.#wheel.set(this.#tryDeadline, perTryTimeoutMs)
+      this.#wheel.set(this.#tryDeadline, this.#perTryTimeoutMs)
     }
     connection.sendEnd(this.#trailers)
   }
@@ -193,6 +197,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   // --- its response --------------------------------------------------------------------------------------------------
 
   onResponseInformational(head: ResponseHead): void {
+    const { stream } = this.#owner
+    // The client hears of this try: there can be no other (Envoy router.cc `onUpstream1xxHeaders`).
+    if (head.status === 100 && stream.request.expectsContinue) this.#policy = null
     this.#owner.onUpstreamInformational(head)
   }
 
@@ -206,15 +213,23 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#cluster.stats.countResponse(head.status)
     if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, head.status)
     const policy = this.#policy
-    if (policy !== null && head.status !== 101 && retriesResponse(policy, head) && this.#mayRetry(policy)) {
-      this.#connection?.cancel()
-      this.#retry(policy)
-      return
+    if (policy !== null && head.status !== 101 && retriesResponse(policy, head)) {
+      if (this.#mayRetry(policy)) {
+        this.#connection?.cancel()
+        this.#retry(policy)
+        return
+      }
+    } else if (this.#isCountedAsRetry) {
+      this.#cluster.stats.upstreamRqRetrySuccess++
     }
-    if (this.#isCountedAsRetry && head.status < 500) this.#cluster.stats.upstreamRqRetrySuccess++
     this.#hasResponse = true
     this.#kept = null
-    this.#owner.onUpstreamHead(head, performance.now() - this.#sentAtMs)
+    this.#owner.onUpstreamHead(head, this.#isRequestEnded ? this.#elapsedMs() : -1)
+  }
+
+  /** Since the complete request; 0 while it is still coming. */
+  #elapsedMs(): number {
+    return this.#isRequestEnded ? performance.now() - this.#requestEndedAtMs : 0
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -232,11 +247,6 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   startTunnel(): void {
     this.#connection?.startTunnel()
-  }
-
-  /** How many answers came with this status before: for the retry-limit flag. */
-  get isRetryLimitReached(): boolean {
-    return this.#policy !== null && this.#policy.attempts > 0 && this.#attempt > this.#policy.attempts
   }
 
   // --- its failure ---------------------------------------------------------------------------------------------------
@@ -280,7 +290,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#connection = null
     const policy = this.#policy
     if (policy !== null && retriesFailure(policy, PER_TRY_FAILURE) && this.#mayRetry(policy)) this.#retry(policy)
-    else this.#giveUp(this.#attempt > 1 ? { ...PER_TRY_TIMEOUT, flags: "UT,URX" } : PER_TRY_TIMEOUT)
+    else this.#giveUp(PER_TRY_TIMEOUT)
   }
 
   #onRouteTimeout(): void {
@@ -303,7 +313,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#endTry(true)
     this.#isOver = true
     this.#clearDeadlines()
-    this.#owner.onNoResponse(reply)
+    const { retryLimitFlag } = this
+    this.#owner.onNoResponse(retryLimitFlag === "" ? reply : { ...reply, flags: `${reply.flags},${retryLimitFlag}` })
   }
 
   /** Ends everything without a word to the owner: the client has gone. */
@@ -317,13 +328,16 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   // --- retries -------------------------------------------------------------------------------------------------------
 
+  /** Whether a try that the policy wants may be made. */
   #mayRetry(policy: RetryPolicy): boolean {
+    // What was sent of the body and not kept cannot be sent again.
+    if (this.#isBodySent && this.#kept === null) return false
     if (this.#attempt > policy.attempts) {
       this.#cluster.stats.upstreamRqRetryLimitExceeded++
+      this.retryLimitFlag = "URX"
       return false
     }
-    // What was sent of the body and not kept cannot be sent again.
-    return !this.#isBodySent || this.#kept !== null
+    return true
   }
 
   #retry(policy: RetryPolicy): void {
@@ -339,9 +353,15 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     stats.upstreamRqRetry++
     this.#isCountedAsRetry = true
     this.#holdBody()
-    this.#retryDeadline ??= new Deadline(() => this.#startTry())
+    this.#retryDeadline ??= new Deadline(() => this.#startRetry())
     this.#wheel.set(this.#retryDeadline, backoffMs(policy, this.#attempt, Math.random()))
     this.#attempt++
+  }
+
+  #startRetry(): void {
+    const { request } = this.#owner.stream
+    setTryFields(request, this.#attempt, expectedTimeoutMs(this.#timeoutMs, this.#perTryTimeoutMs, this.#elapsedMs()))
+    this.#startTry()
   }
 
   // --- taking apart --------------------------------------------------------------------------------------------------

@@ -4,10 +4,27 @@
  */
 
 import { runGroup } from "./conformance-group.ts"
+import { directResponse } from "./direct-response.cases.ts"
+import { headers } from "./headers.cases.ts"
 import { anyHost, hosts } from "./hosts.cases.ts"
 import { matchHeaders } from "./match-headers.cases.ts"
 import { matchOther } from "./match-other.cases.ts"
 import { matchUri } from "./match-uri.cases.ts"
+import { redirectCases } from "./redirect.cases.ts"
+import { rewriteCases } from "./rewrite.cases.ts"
 import { severalVirtualServices } from "./several-virtual-services.cases.ts"
 
-for (const group of [matchUri, matchHeaders, matchOther, hosts, anyHost, severalVirtualServices]) runGroup(group)
+const groups = [
+  matchUri,
+  matchHeaders,
+  matchOther,
+  hosts,
+  anyHost,
+  severalVirtualServices,
+  rewriteCases,
+  redirectCases,
+  directResponse,
+  headers,
+]
+
+for (const group of groups) runGroup(group)
