@@ -56,6 +56,10 @@ export function tlsClientHandlers(onInvariantError: OnInvariantError): Bun.Socke
         socket.terminate()
       }
     },
+    error(socket) {
+      // An alert of the server's, after the handshake (TLS 1.3 judges a client certificate then). No fault of ours.
+      socket.terminate()
+    },
   }
 }
 
