@@ -7,6 +7,7 @@ import type {
 } from "../config/resources.ts"
 
 export type Server = NonNullable<GatewayResource["spec"]["servers"]>[number]
+export type ServerTls = NonNullable<Server["tls"]>
 
 export type HttpRule = NonNullable<VirtualServiceResource["spec"]["http"]>[number]
 export type HttpMatch = NonNullable<HttpRule["match"]>[number]
@@ -20,6 +21,12 @@ export type Fault = NonNullable<HttpRule["fault"]>
 export type Cors = NonNullable<HttpRule["corsPolicy"]>
 export type Redirect = NonNullable<HttpRule["redirect"]>
 export type DirectResponse = NonNullable<HttpRule["directResponse"]>
+
+export type TlsRule = NonNullable<VirtualServiceResource["spec"]["tls"]>[number]
+export type TcpRule = NonNullable<VirtualServiceResource["spec"]["tcp"]>[number]
+/** What a match block of either looks at on a gateway. */
+export type Layer4Match = Pick<TlsRule["match"][number], "port" | "gateways">
+export type Layer4Destination = NonNullable<TcpRule["route"]>[number]
 
 export type TrafficPolicy = NonNullable<DestinationRuleResource["spec"]["trafficPolicy"]>
 export type Subset = NonNullable<DestinationRuleResource["spec"]["subsets"]>[number]

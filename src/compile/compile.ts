@@ -24,17 +24,16 @@ import { DestinationRules } from "./destination-rules.ts"
 import { DestinationResolver } from "./destinations.ts"
 import { type GatewayServer, mergeServers, type ServerGroup } from "./gateway-servers.ts"
 import { kubernetesDefinitions } from "./kubernetes-services.ts"
-import { compileListeners } from "./listeners.ts"
+import { compileListeners, type ListenerSources } from "./listeners.ts"
 import { qualifiedName } from "./names.ts"
 import { compareByCreation } from "./order.ts"
 import { RegexCompiler } from "./regex-compiler.ts"
 import { Report } from "./report.ts"
-import { MatchTranslator } from "./route-match.ts"
+import { MatchTranslator, type ServerView } from "./route-match.ts"
 import { type CompiledRoute, compileRoutes } from "./routes.ts"
 import { serviceEntryDefinitions } from "./service-entries.ts"
 import { type DemoService, demoDefinitions, ServiceRegistry } from "./services.ts"
 import type { Listener, Snapshot } from "./snapshot.ts"
-import type { VirtualHostSources } from "./virtual-hosts.ts"
 
 export interface CompileOptions {
   /** The Gateway's port number to the port really bound; 0 = any free one. */
@@ -77,7 +76,7 @@ export function compile(resources: readonly Resource[], options: CompileOptions)
   const groups = mergeServers(served, options.portMap, report)
   const bindings = bindVirtualServices(served, knownGateways, inventory.virtualServices, report)
   const delegates = indexDelegates(inventory.virtualServices)
-  const sources = new CompiledSources(groups, bindings, delegates, destinations, options, report)
+  const sources = new CompiledSources(groups, bindings, delegates, services, clusters, destinations, options, report)
   const listeners = compileListeners(groups, sources)
   reportUnmetHosts(bindings.bound, report)
 
@@ -86,32 +85,38 @@ export function compile(resources: readonly Resource[], options: CompileOptions)
 }
 
 /** What the virtual hosts are made of, each made once. */
-class CompiledSources implements VirtualHostSources {
+class CompiledSources implements ListenerSources {
+  readonly services: ServiceRegistry
+  readonly clusters: ClusterTable
+  readonly destinations: DestinationResolver
+  readonly report: Report
   readonly #served = new Map<GatewayServer, readonly ServedVirtualService[]>()
   readonly #rules = new Map<BoundVirtualService, readonly EffectiveRule[]>()
   /** By Gateway and declared port: what a VirtualService becomes depends on nothing else of a server. */
   readonly #routes = new Map<string, Map<BoundVirtualService, readonly CompiledRoute[]>>()
   readonly #delegates: DelegateIndex
-  readonly #destinations: DestinationResolver
   readonly #regexes: RegexCompiler
   readonly #matches: MatchTranslator
   readonly #options: CompileOptions
-  readonly #report: Report
 
   constructor(
     groups: readonly ServerGroup[],
     bindings: Bindings,
     delegates: DelegateIndex,
+    services: ServiceRegistry,
+    clusters: ClusterTable,
     destinations: DestinationResolver,
     options: CompileOptions,
     report: Report,
   ) {
     this.#delegates = delegates
-    this.#destinations = destinations
+    this.services = services
+    this.clusters = clusters
+    this.destinations = destinations
     this.#regexes = new RegexCompiler(report)
     this.#matches = new MatchTranslator(this.#regexes, report)
     this.#options = options
-    this.#report = report
+    this.report = report
     // Every server is asked, whatever it speaks: a host is unmet only when none of them knows it.
     for (const server of groups.flatMap((group) => group.servers)) {
       const binding = bindings.byGateway.get(qualifiedName(server.gateway.metadata))
@@ -124,9 +129,8 @@ class CompiledSources implements VirtualHostSources {
   }
 
   routesOf(virtualService: BoundVirtualService, server: GatewayServer): readonly CompiledRoute[] {
-    const gatewayName = qualifiedName(server.gateway.metadata)
-    const declaredPort = server.server.port.number
-    const key = `${gatewayName} ${declaredPort}`
+    const view = this.viewOf(server)
+    const key = `${view.gatewayName} ${view.declaredPort}${server.kind === "tls" ? " tls" : ""}`
     const known = this.#routes.get(key) ?? new Map<BoundVirtualService, readonly CompiledRoute[]>()
     this.#routes.set(key, known)
     const existing = known.get(virtualService)
@@ -134,15 +138,9 @@ class CompiledSources implements VirtualHostSources {
 
     const { namespace, name } = virtualService.resource.metadata
     const routes = compileRoutes({ namespace, name }, this.#rulesOf(virtualService), {
-      server: {
-        gatewayName,
-        gatewayNamespace: server.gateway.metadata.namespace,
-        // A gateway whose labels nobody told has at least those that select it.
-        workloadLabels: this.#options.selector ?? server.gateway.spec.selector ?? {},
-        declaredPort,
-      },
+      server: view,
       isTls: server.kind === "tls",
-      destinations: this.#destinations,
+      destinations: this.destinations,
       regexes: this.#regexes,
       matches: this.#matches,
     })
@@ -150,10 +148,20 @@ class CompiledSources implements VirtualHostSources {
     return routes
   }
 
+  viewOf(server: GatewayServer): ServerView {
+    return {
+      gatewayName: qualifiedName(server.gateway.metadata),
+      gatewayNamespace: server.gateway.metadata.namespace,
+      // A gateway whose labels nobody told has at least those that select it.
+      workloadLabels: this.#options.selector ?? server.gateway.spec.selector ?? {},
+      declaredPort: server.server.port.number,
+    }
+  }
+
   #rulesOf(virtualService: BoundVirtualService): readonly EffectiveRule[] {
     const existing = this.#rules.get(virtualService)
     if (existing !== undefined) return existing
-    const rules = effectiveRules(virtualService.resource, this.#delegates, this.#report)
+    const rules = effectiveRules(virtualService.resource, this.#delegates, this.report)
     this.#rules.set(virtualService, rules)
     return rules
   }

@@ -32,12 +32,19 @@ describe("servers of one port (Istio semantics sheet 1.2)", () => {
     const tls = "tls: {mode: SIMPLE, credentialName: c}"
     const example = compileExample(gateway({ name: "a", protocol: "HTTPS", server: tls }) + gateway({ name: "b" }))
     expect(example.findings).toEqual([])
-    expect(httpChain(example).gateway).toEqual({ namespace: "default", name: "b" })
+    const { filterChains } = listenerOf(example, "0.0.0.0_80")
+    expect(filterChains.map(({ gateway, tls }) => [gateway.name, tls?.mode ?? "plain"])).toEqual([
+      ["a", "simple"],
+      ["b", "plain"],
+    ])
   })
 
   test.each(["TCP", "HTTP"])("plaintext TCP first rejects a later %s server", (protocol) => {
     const example = compileExample(gateway({ name: "a", protocol: "MONGO" }) + gateway({ name: "b", protocol }))
-    expect(example.findings).toEqual(["P3003 error Gateway default/b spec.servers[0].port"])
+    expect(example.findings).toEqual([
+      "P3003 error Gateway default/b spec.servers[0].port",
+      "P3017 warning Gateway default/a spec.servers[0]",
+    ])
     expect(example.snapshot.listeners).toEqual([])
   })
 

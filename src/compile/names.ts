@@ -52,6 +52,21 @@ export function httpRouteConfigurationName(bind: string | null, port: number): s
   return bind === null ? `http.${port}` : `http.${port}.${bind}`
 }
 
+/** The route configuration of one HTTPS server; PORT is the declared one (sheet 1.6). */
+export function httpsRouteConfigurationName(
+  bind: string | null,
+  port: { readonly number: number; readonly name: string },
+  gateway: { readonly namespace: string; readonly name: string },
+): string {
+  const name = `https.${port.number}.${port.name}.${gateway.name}.${gateway.namespace}`
+  return bind === null ? name : `${name}.${bind}`
+}
+
+/** The server name that leads to a cluster through AUTO_PASSTHROUGH (sheet 1.6, 1.8). */
+export function sniOfCluster(port: number, subset: string, host: string): string {
+  return `outbound_.${port}_.${subset}_.${host}`
+}
+
 /** `HOST:PORT` with the declared port; an IPv6 address is bracketed. */
 export function virtualHostName(host: string, declaredPort: number): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]:${declaredPort}` : `${host}:${declaredPort}`

@@ -5,13 +5,15 @@ import type { SourceLocation } from "./snapshot.ts"
 
 export class RuleSource {
   readonly resource: VirtualServiceResource
-  /** In `spec.http`. */
+  readonly list: "http" | "tls" | "tcp"
+  /** In `spec.http`, or the other list. */
   readonly ruleIndex: number
   #location: SourceLocation | null = null
 
-  constructor(resource: VirtualServiceResource, ruleIndex: number) {
+  constructor(resource: VirtualServiceResource, ruleIndex: number, list: "http" | "tls" | "tcp" = "http") {
     this.resource = resource
     this.ruleIndex = ruleIndex
+    this.list = list
   }
 
   get location(): SourceLocation {
@@ -23,6 +25,6 @@ export class RuleSource {
   }
 
   path(...rest: readonly (string | number)[]): FieldPath {
-    return ["spec", "http", this.ruleIndex, ...rest]
+    return ["spec", this.list, this.ruleIndex, ...rest]
   }
 }

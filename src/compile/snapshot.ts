@@ -67,14 +67,70 @@ export interface TcpFilterChain extends FilterChainBase {
   readonly kind: "tcp"
   readonly tls: DownstreamTls | null
   readonly clusters: WeightedClusters
+  /** Without a byte in either direction; 0 = none. */
   readonly idleTimeoutMs: number
+  /** Only clients that offer one of these protocols (AUTO_PASSTHROUGH); empty = any client. */
+  readonly requiredAlpnProtocols: readonly string[]
 }
 
 /** How a server terminates TLS. Certificates are named, not held: secrets rotate without a new snapshot. */
 export interface DownstreamTls {
   readonly mode: "simple" | "mutual" | "optional-mutual"
-  readonly credentialNames: readonly string[]
+  /** One or two (RSA and ECDSA). */
+  readonly certificates: readonly CertificateReference[]
+  readonly versionMin: TlsVersion
+  readonly versionMax: TlsVersion
+  /** Of TLS 1.2 and below, in BoringSSL's notation. */
+  readonly cipherSuites: string
+  /** Key exchange groups; "" = BoringSSL's choice. */
+  readonly curves: string
+  /** In order of preference. */
+  readonly alpnProtocols: readonly string[]
+  /** null with mode `simple`: no certificate is asked for. */
+  readonly clientCertificates: ClientCertificatePolicy | null
 }
+
+export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
+
+/** A Secret by name. */
+export interface SecretReference {
+  readonly kind: "secret"
+  readonly name: string
+  /** Where it is looked for first. */
+  readonly namespace: string
+  /** The namespace was written: no other one will do. */
+  readonly isQualified: boolean
+}
+
+export type CertificateReference =
+  | SecretReference
+  | { readonly kind: "files"; readonly certificatePath: string; readonly privateKeyPath: string }
+
+export type AuthorityReference =
+  | SecretReference
+  /** `NAME-cacert`, or where there is none the Secret `NAME` itself. */
+  | { readonly kind: "beside-certificate"; readonly certificate: SecretReference }
+  | { readonly kind: "files"; readonly authoritiesPath: string; readonly revocationListsPath: string }
+
+/** Which client certificates a server accepts (semantics sheet 1.1, 1.8). */
+export interface ClientCertificatePolicy {
+  readonly authorities: AuthorityReference
+  /** A certificate must have one of these names; empty = any name. */
+  readonly subjectAltNames: readonly NamePattern[]
+  /** Base64 SHA-256 of the public key. With both lists a match in either suffices. */
+  readonly publicKeyHashes: readonly string[]
+  /** Lower-case hex SHA-256 of the certificate, without colons. */
+  readonly certificateHashes: readonly string[]
+  /** A certificate that does not verify is accepted all the same. */
+  readonly insecureSkipVerify: boolean
+  /** What a client gets that is not accepted; always `handshake` where the server does not speak HTTP. */
+  readonly rejection: "http-403" | "handshake"
+}
+
+export type NamePattern =
+  | { readonly kind: "exact"; readonly value: string }
+  | { readonly kind: "prefix"; readonly value: string }
+  | { readonly kind: "suffix"; readonly value: string }
 
 /** Envoy's route configuration: `http.8080`, or `https.443.PORTNAME.GATEWAY.NAMESPACE`. */
 export interface RouteConfiguration {

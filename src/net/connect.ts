@@ -18,6 +18,7 @@ const REASONS: Readonly<Record<string, string>> = Object.freeze({
 /**
  * The owner hears `onOpen` when it is connected; `onFailed` is called instead when it cannot be.
  * @param address IP address or `unix:PATH`
+ * @param allowHalfOpen whether a FIN of the peer leaves our side open
  */
 export function connectSocket(
   address: string,
@@ -25,8 +26,9 @@ export function connectSocket(
   owner: SocketOwner,
   handlers: Bun.SocketHandler<SocketOwner>,
   onFailed: (reason: string) => void,
+  allowHalfOpen = false,
 ): void {
-  const options = { data: owner, socket: handlers }
+  const options = { data: owner, socket: handlers, allowHalfOpen }
   const connecting = address.startsWith("unix:")
     ? Bun.connect<SocketOwner>({ ...options, unix: address.slice(5) })
     : Bun.connect<SocketOwner>({ ...options, hostname: address, port })

@@ -60,13 +60,15 @@ function bindOne(address: string, port: number, handlers: Bun.SocketHandler<Sock
   try {
     if (address.startsWith("unix:")) {
       const path = address.slice(5)
-      const listener = Bun.listen<SocketOwner>({ unix: path, socket: handlers })
+      const listener = Bun.listen<SocketOwner>({ unix: path, allowHalfOpen: true, socket: handlers })
       return { address, port: 0, stop: () => listener.stop() }
     }
     const options: Bun.TCPSocketListenOptions<SocketOwner> & Ipv6OnlyOptions = {
       hostname: address,
       port,
       ipv6Only: address.includes(":"),
+      // What a FIN means is for the protocol to say: forwarded TCP goes on in the other direction.
+      allowHalfOpen: true,
       socket: handlers,
     }
     const listener = Bun.listen<SocketOwner>(options)

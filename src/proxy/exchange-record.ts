@@ -1,11 +1,32 @@
 /** An exchange as the access log (and `%OPERATORS%` in header values) sees it. Made only when somebody looks. */
+import type { ResponseHead } from "../http/message.ts"
+import type { DownstreamStream } from "../http/stream.ts"
 import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
-import type { HttpExchange } from "./http-exchange.ts"
+
+/** The part of an exchange that is logged. */
+export interface LoggedExchange {
+  readonly stream: DownstreamStream
+  readonly startedAtMs: number
+  readonly originalPath: string
+  readonly route: { readonly name: string } | null
+  readonly clusterName: string
+  readonly upstream: {
+    readonly transportFailureReason: string
+    readonly hostText: string
+    readonly localAddress: string
+  } | null
+  readonly responseHead: ResponseHead | null
+  readonly responseStatus: number
+  readonly responseFlags: string
+  readonly responseDetails: string
+  readonly requestBodyBytes: number
+  readonly responseBodyBytes: number
+}
 
 export class ExchangeRecord implements AccessLogRecord {
-  readonly #exchange: HttpExchange
+  readonly #exchange: LoggedExchange
 
-  constructor(exchange: HttpExchange) {
+  constructor(exchange: LoggedExchange) {
     this.#exchange = exchange
   }
 

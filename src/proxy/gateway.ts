@@ -2,11 +2,14 @@
  * The data path as one thing: listeners, clusters, clock. `apply` makes a snapshot the one in force; everything else
  * happens in socket events.
  */
-import type { Listener, Snapshot } from "../compile/snapshot.ts"
+import type { FilterChain, Listener, Snapshot } from "../compile/snapshot.ts"
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../http/limits.ts"
 import { ownerHandlers } from "../net/socket.ts"
 import { TimerWheel } from "../net/timer-wheel.ts"
 import { tlsClientHandlers } from "../net/tls-client.ts"
+import { DEFAULT_TLS_LIMITS, type TlsLimits } from "../net/tls-limits.ts"
+import { tlsHandlers } from "../net/tls-upgrade.ts"
+import type { CertificateSummary, CheckedCredentials } from "../security/check-credentials.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
@@ -18,9 +21,9 @@ import { probeByHttp } from "../upstream/http-health-probe.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { systemScheduler } from "../upstream/scheduler.ts"
 import type { FindSecret } from "../upstream/tls-material.ts"
+import type { ListenerEnvironment } from "./filter-chain.ts"
 import { GatewayClock } from "./gateway-clock.ts"
-import type { Routing } from "./http-exchange.ts"
-import { HttpListener, type ListenerEnvironment } from "./http-listener.ts"
+import { GatewayListener } from "./listener.ts"
 
 export interface GatewayOptions {
   /** For listeners whose Gateway does not say `bind`. */
@@ -31,6 +34,24 @@ export interface GatewayOptions {
   readonly limits?: HttpLimits
   /** Where a DestinationRule's `credentialName` is looked up; absent = there are no secrets. */
   readonly findSecret?: FindSecret
+  readonly tlsLimits?: TlsLimits
+}
+
+/** What the TLS servers of a snapshot are served with, by their filter chains. */
+export type Credentials = ReadonlyMap<FilterChain, CheckedCredentials>
+
+/** One TLS server, for the admin interface. */
+export interface TlsServerView {
+  readonly listener: string
+  readonly gateway: string
+  readonly serverNames: readonly string[]
+  readonly mode: "simple" | "mutual" | "optional-mutual"
+  /** Whether there is a certificate to serve with. */
+  readonly isServing: boolean
+  /** What is wrong with the newest credentials; "" = nothing. */
+  readonly problem: string
+  /** Those in service. */
+  readonly certificates: readonly CertificateSummary[]
 }
 
 export interface BoundListener {
@@ -47,13 +68,13 @@ const DRAIN_POLL_MS = 20
 export class Gateway {
   readonly #options: GatewayOptions
   readonly #clock = new GatewayClock()
-  readonly #wheel = new TimerWheel(() => performance.now())
+  readonly #wheel: TimerWheel
   readonly #environment: ListenerEnvironment
   readonly #clusters: ClusterManager<HttpPool>
   /** By what is bound: a listener that stays bound stays the same object. */
-  #listeners: ReadonlyMap<string, HttpListener> = new Map()
+  #listeners: ReadonlyMap<string, GatewayListener> = new Map()
   /** No longer in the snapshot, with connections that still finish. */
-  readonly #leaving = new Set<HttpListener>()
+  readonly #leaving = new Set<GatewayListener>()
   #poolsSweptAtMs = 0
 
   constructor(options: GatewayOptions) {
@@ -68,8 +89,18 @@ export class Gateway {
     }
     const handlers = ownerHandlers(onInvariantError)
     const clock = this.#clock
-    const wheel = this.#wheel
-    this.#environment = { limits, counters, accessLog: options.accessLog, wheel, clock, handlers }
+    const wheel = new TimerWheel(() => performance.now(), onInvariantError)
+    this.#wheel = wheel
+    this.#environment = {
+      limits,
+      tlsLimits: options.tlsLimits ?? DEFAULT_TLS_LIMITS,
+      counters,
+      accessLog: options.accessLog,
+      wheel,
+      clock,
+      handlers,
+      tlsHandlers: tlsHandlers(onInvariantError),
+    }
     const pools = {
       limits,
       wheel,
@@ -90,40 +121,84 @@ export class Gateway {
   }
 
   /** Binds new listeners, lets vanished ones finish, swaps the routing. @returns the failures to bind, as text. */
-  async apply(snapshot: Snapshot): Promise<readonly string[]> {
+  async apply(snapshot: Snapshot, credentials: Credentials = new Map()): Promise<readonly string[]> {
     this.#clock.start((nowMs) => this.#tick(nowMs))
     const clusters = this.#clusters.adopt(snapshot)
     await this.#clusters.warm(WARM_MS)
 
     const failures: string[] = []
-    const next = new Map<string, HttpListener>()
-    const unbound: [string, Listener, Routing][] = []
+    const next = new Map<string, GatewayListener>()
+    const unbound: [string, Listener, GatewayListener][] = []
     for (const listener of snapshot.listeners) {
       const key = `${listener.name} ${listener.bindAddress ?? ""} ${listener.boundPort}`
-      const routing = routingOf(listener, clusters)
-      if (routing === null) continue
       const known = this.#listeners.get(key)
-      if (known === undefined) {
-        unbound.push([key, listener, routing])
-      } else {
-        known.routing = routing
-        next.set(key, known)
-      }
+      const live = known ?? new GatewayListener(listener.name, this.#environment)
+      live.adopt(listener, clusters)
+      this.#adoptCredentials(live, listener, credentials)
+      if (known === undefined) unbound.push([key, listener, live])
+      else next.set(key, live)
     }
     // Before binding: a port may pass from one listener to another.
     for (const [key, listener] of this.#listeners) if (!next.has(key)) this.#leave(listener)
-    for (const [key, listener, routing] of unbound) {
-      const created = new HttpListener(listener, routing, this.#environment)
+    for (const [key, listener, live] of unbound) {
       const addresses = listener.bindAddress === null ? this.#options.bindAddresses : [listener.bindAddress]
-      const failure = created.bind(addresses, listener.boundPort)
-      if (failure === "") next.set(key, created)
+      const failure = live.bind(addresses, listener.boundPort)
+      if (failure === "") next.set(key, live)
       else failures.push(failure)
     }
     this.#listeners = next
+    this.#countServersWithoutCertificate()
     return failures
   }
 
-  #leave(listener: HttpListener): void {
+  /** New certificates for the snapshot in force: for new handshakes, at once. Broken ones leave the old ones serving. */
+  applyCredentials(snapshot: Snapshot, credentials: Credentials): void {
+    for (const listener of snapshot.listeners) {
+      const live = [...this.#listeners.values()].find(({ name }) => name === listener.name)
+      if (live !== undefined) this.#adoptCredentials(live, listener, credentials)
+    }
+    this.#countServersWithoutCertificate()
+  }
+
+  #adoptCredentials(live: GatewayListener, listener: Listener, credentials: Credentials): void {
+    const { log } = this.#options
+    for (const chain of listener.filterChains) {
+      const server = live.chainOf(chain)?.credentials
+      const checked = credentials.get(chain)
+      if (server === null || server === undefined || checked === undefined) continue
+      if (!server.update(checked)) continue
+      const fields = { listener: listener.name, serverNames: chain.serverNames.join(",") || "*" }
+      if (server.problem === "") log.info("certificates in service", fields)
+      else if (server.context === null) log.error("server not served", { ...fields, reason: server.problem })
+      else log.error("new certificates refused, the old ones keep serving", { ...fields, reason: server.problem })
+    }
+  }
+
+  #countServersWithoutCertificate(): void {
+    this.#options.counters.tlsServersWithoutCertificateActive = this.tlsServers.filter((each) => !each.isServing).length
+  }
+
+  get tlsServers(): readonly TlsServerView[] {
+    return [...this.#listeners.values()].flatMap((listener) =>
+      [...listener.chains].flatMap(({ credentials, gateway, serverNames }) =>
+        credentials === null
+          ? []
+          : [
+              {
+                listener: listener.name,
+                gateway: `${gateway.name}.${gateway.namespace}`,
+                serverNames,
+                mode: credentials.tls.mode,
+                isServing: credentials.context !== null,
+                problem: credentials.problem,
+                certificates: credentials.certificates,
+              },
+            ],
+      ),
+    )
+  }
+
+  #leave(listener: GatewayListener): void {
     listener.drain()
     this.#leaving.add(listener)
   }
@@ -164,9 +239,4 @@ export class Gateway {
       for (const endpoint of cluster.endpoints) endpoint.pool.closeExpired(nowMs)
     }
   }
-}
-
-function routingOf(listener: Listener, clusters: readonly Cluster<HttpPool>[]): Routing | null {
-  const chain = listener.filterChains[0]
-  return chain?.kind === "http" && chain.tls === null ? { routes: chain.routes, clusters } : null
 }

@@ -52,6 +52,8 @@ export interface ExchangeEnvironment {
   readonly counters: Counters
   readonly accessLog: AccessLogSink | null
   readonly wheel: TimerWheel
+  /** `x-forwarded-client-cert` of this connection; "" = no certificate came with it. */
+  readonly forwardedClientCert: string
 }
 
 /** One filter chain's part of the configuration in force. */
@@ -106,7 +108,10 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     const { stream } = this
     const { request } = stream
     this.originalPath = request.path
+    const { forwardedClientCert } = this.#environment
     sanitizeRequestFields(request, stream.peer.remoteIp)
+    // The client's own was dropped, whatever it said.
+    if (forwardedClientCert !== "") request.fields.append("x-forwarded-client-cert", forwardedClientCert)
     // No route of an Istio gateway matches CONNECT (semantics sheet 4.4).
     if (request.method === "CONNECT") return this.#reply(ROUTE_NOT_FOUND)
     const host = this.#routing.routes.hosts.find(hostWithoutPort(request.authority))

@@ -16,6 +16,16 @@ export class Counters {
   downstreamTcpConnectionsTotal = 0
   /** TLS handshakes that ended without a connection. */
   downstreamTlsHandshakeErrors = 0
+  /** Connections that no filter chain takes: no or an unknown server name, or plain text where TLS is spoken. */
+  downstreamNoFilterChain = 0
+  /** Connections whose ClientHello was malformed, too large or too slow. */
+  downstreamClientHelloErrors = 0
+  /** Connections to a server whose certificate is missing or broken. */
+  downstreamWithoutCertificate = 0
+  /** TLS servers that cannot be served right now because of that. */
+  tlsServersWithoutCertificateActive = 0
+  /** Clients not let in, by what was wrong with their certificate; see `countClientCertificateRefusal`. */
+  readonly clientCertificateRefusals = new Map<string, number>()
   /** Bytes read from and written to clients, heads and framing included. */
   downstreamBytesReceived = 0
   downstreamBytesSent = 0
@@ -66,6 +76,11 @@ export class Counters {
   /** @param flags comma-joined response flags of an answer the gateway made; "" counts nothing. */
   countLocalReply(flags: string): void {
     for (const flag of flags.split(",")) if (isResponseFlag(flag)) this.localReplies[flag] += 1
+  }
+
+  /** @param reason a name written in the code, as with `countProtocolError`. */
+  countClientCertificateRefusal(reason: string): void {
+    this.clientCertificateRefusals.set(reason, (this.clientCertificateRefusals.get(reason) ?? 0) + 1)
   }
 
   /** @param fault a name written in the code, never one a peer chose: the map must not grow with traffic. */

@@ -48,6 +48,30 @@ const rows: readonly CounterRow[] = [
     (c) => c.downstreamTlsHandshakeErrors,
   ),
   counter(
+    "downstream_no_filter_chain_total",
+    "listener.no_filter_chain_match",
+    "Connections closed because no server on the port has their server name.",
+    (c) => c.downstreamNoFilterChain,
+  ),
+  counter(
+    "downstream_client_hello_errors_total",
+    "tls_inspector.client_hello_errors",
+    "Connections closed because their ClientHello was malformed, too large or too slow.",
+    (c) => c.downstreamClientHelloErrors,
+  ),
+  counter(
+    "downstream_without_certificate_total",
+    "listener.server_ssl_socket_factory.downstream_context_secrets_not_ready",
+    "Connections closed because their server's certificate is missing or broken.",
+    (c) => c.downstreamWithoutCertificate,
+  ),
+  gauge(
+    "tls_servers_without_certificate",
+    "listener.ssl.servers_without_certificate",
+    "TLS servers that cannot be served: their certificate is missing or broken.",
+    (c) => c.tlsServersWithoutCertificateActive,
+  ),
+  counter(
     "downstream_received_bytes_total",
     "http.downstream_cx_rx_bytes_total",
     "Bytes read from clients.",
@@ -132,6 +156,12 @@ export function processMetricFamilies(counters: Counters): readonly MetricFamily
     samples: labelled("response_flag", Object.entries(counters.localReplies)),
   })
   families.push({
+    name: "portcullis_client_certificate_refusals_total",
+    help: "Clients not let in, by what was wrong with their certificate.",
+    type: "counter",
+    samples: labelled("reason", counters.clientCertificateRefusals),
+  })
+  families.push({
     name: "portcullis_protocol_errors_total",
     help: "Requests refused because they broke the protocol, by rule.",
     type: "counter",
@@ -145,6 +175,9 @@ export function processStats(counters: Counters): readonly (readonly [string, nu
   const stats: (readonly [string, number])[] = rows.map((row) => [row.envoyName, row.read(counters)])
   for (const [flag, count] of Object.entries(counters.localReplies)) {
     if (count > 0) stats.push([`http.local_reply.${flag}`, count])
+  }
+  for (const [reason, count] of counters.clientCertificateRefusals) {
+    stats.push([`listener.ssl.client_certificate_refused.${reason}`, count])
   }
   for (const [fault, count] of counters.protocolErrors) stats.push([`http.protocol_error.${fault}`, count])
   return stats.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))

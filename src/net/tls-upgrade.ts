@@ -1,0 +1,125 @@
+/**
+ * Turns a plain connection, of which the ClientHello was read already, into the server's end of a TLS connection.
+ *
+ * "Look, then upgrade": the one way every TLS port works here, because a context chosen before the handshake is the only
+ * one whose versions, ciphers, ALPN and client-certificate demands all take effect (Bun 1.4: those of a context that
+ * `serverName` returns do not). The hooks are those that Bun's own node:tls stands on; `net/self-check.ts` looks for them.
+ */
+import type { X509Certificate } from "node:crypto"
+import { type OnInvariantError, ownerHandlers, type SocketOwner, type TcpSocket } from "./socket.ts"
+import type { TlsContext } from "./tls-context.ts"
+
+export type ClientCertificateDemand = "none" | "optional" | "required"
+
+export interface TlsServerOptions {
+  readonly context: TlsContext
+  /** In the server's order of preference. No common one does not end the handshake. */
+  readonly alpnProtocols: readonly string[]
+  /**
+   * `required`: without a certificate the handshake fails with an alert. `optional`: the handshake completes, whatever
+   * the client shows; who asked judges `HandshakeResult`.
+   */
+  readonly clientCertificate: ClientCertificateDemand
+}
+
+export interface HandshakeResult {
+  /** "" = none was agreed on. */
+  readonly alpnProtocol: string
+  /** The certificate of the client's own, null = none was shown (or asked for). */
+  readonly peerCertificate: X509Certificate | null
+  /** BoringSSL's name of what is wrong with it, such as `CERT_HAS_EXPIRED`; "" only when it is verified. */
+  readonly verificationError: string
+}
+
+/** Whoever owns a connection during its handshake. Afterwards it usually hands the socket to another owner. */
+export interface HandshakingOwner extends SocketOwner {
+  /** The handshake is over; null = it failed and the connection is about to close. */
+  onHandshake(socket: TcpSocket, result: HandshakeResult | null): void
+}
+
+/** Owns the ciphertext's end of an upgraded connection: its bytes have gone to TLS already. */
+const CIPHERTEXT: SocketOwner = { onOpen() {}, onData() {}, onDrain() {}, onEnd() {}, onClose() {} }
+
+interface UntypedUpgradeOptions {
+  readonly isServer: boolean
+  readonly initialData: Buffer
+}
+
+interface UntypedTlsOptions {
+  readonly secureContext: object
+  readonly ALPNProtocols?: Buffer
+}
+
+/** Handlers for the TLS end of connections; made once. `TlsUpgrade` must own each socket until its handshake is over. */
+export function tlsHandlers(onInvariantError: OnInvariantError): Bun.SocketHandler<SocketOwner> {
+  const { open: _open, ...handlers } = ownerHandlers(onInvariantError)
+  return {
+    ...handlers,
+    handshake(socket, isDone) {
+      try {
+        const owner = socket.data
+        if (isHandshaking(owner)) owner.onHandshake(socket, isDone ? readResult(socket) : null)
+      } catch (error) {
+        onInvariantError(error)
+        socket.terminate()
+      }
+    },
+  }
+}
+
+/**
+ * @param received what was read of the connection so far: the ClientHello, and whatever followed it
+ * @param owner hears `onHandshake`, and every other event of the decrypted connection
+ */
+export function upgradeToTls(
+  socket: TcpSocket,
+  received: Buffer,
+  options: TlsServerOptions,
+  owner: HandshakingOwner,
+  handlers: Bun.SocketHandler<SocketOwner>,
+): void {
+  socket.data = CIPHERTEXT
+  const tls: Bun.TLSOptions & UntypedTlsOptions = {
+    secureContext: options.context.native,
+    requestCert: options.clientCertificate !== "none",
+    rejectUnauthorized: options.clientCertificate === "required",
+    ...(options.alpnProtocols.length === 0 ? {} : { ALPNProtocols: alpnWireFormat(options.alpnProtocols) }),
+  }
+  const upgrade: Bun.TLSUpgradeOptions<SocketOwner> & UntypedUpgradeOptions = {
+    isServer: true,
+    initialData: received,
+    tls,
+    socket: handlers,
+    data: owner,
+  }
+  socket.upgradeTLS<SocketOwner>(upgrade)
+}
+
+function isHandshaking(owner: SocketOwner): owner is HandshakingOwner {
+  return "onHandshake" in owner
+}
+
+/**
+ * `authorized` alone is not asked: without a demand, and without a certificate, there is nothing it could speak of.
+ * Neither is the handshake's `success`: Bun 1.4 gives true for certificates that do not verify.
+ */
+function readResult(socket: TcpSocket): HandshakeResult {
+  const alpnProtocol = typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : ""
+  const peerCertificate = peerCertificateOf(socket)
+  const error = socket.authorized ? null : socket.getAuthorizationError()
+  const code = error !== null && "code" in error && typeof error.code === "string" ? error.code : "UNSPECIFIED"
+  return { alpnProtocol, peerCertificate, verificationError: socket.authorized ? "" : code }
+}
+
+/** Typed as always there; it is not when the client showed none. */
+function peerCertificateOf(socket: TcpSocket): X509Certificate | null {
+  const certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
+  return certificate ?? null
+}
+
+/** RFC 7301 section 3.1: each name behind its length. */
+export function alpnWireFormat(protocols: readonly string[]): Buffer {
+  return Buffer.concat(
+    protocols.map((protocol) => Buffer.concat([Buffer.from([protocol.length]), Buffer.from(protocol, "latin1")])),
+  )
+}

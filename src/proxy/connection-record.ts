@@ -1,0 +1,70 @@
+/** A connection that never was HTTP, as the access log sees it: forwarded bytes, or none because nothing served it. */
+import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
+
+/** What is known of a connection at its end. */
+export interface ConnectionFacts {
+  readonly startedAtMs: number
+  readonly localAddress: string
+  readonly remoteAddress: string
+  readonly serverName: string
+  readonly flags: string
+  /** `%RESPONSE_CODE_DETAILS%` */
+  readonly details: string
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  readonly upstreamHost: string
+  readonly upstreamCluster: string
+  readonly upstreamLocalAddress: string
+  readonly upstreamTransportFailureReason: string
+}
+
+export class ConnectionRecord implements AccessLogRecord {
+  readonly method = ""
+  readonly originalPath = ""
+  readonly path = ""
+  readonly authority = ""
+  readonly scheme = ""
+  readonly protocol = ""
+  readonly responseCode = 0
+  readonly connectionTerminationDetails = ""
+  readonly routeName = ""
+  readonly startUnixMs: number
+  readonly durationMs: number
+  readonly responseFlags: string
+  readonly responseCodeDetails: string
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  readonly upstreamHost: string
+  readonly upstreamCluster: string
+  readonly upstreamLocalAddress: string
+  readonly upstreamTransportFailureReason: string
+  readonly downstreamLocalAddress: string
+  readonly downstreamRemoteAddress: string
+  readonly downstreamDirectRemoteAddress: string
+  readonly requestedServerName: string
+
+  constructor(facts: ConnectionFacts) {
+    this.startUnixMs = performance.timeOrigin + facts.startedAtMs
+    this.durationMs = performance.now() - facts.startedAtMs
+    this.responseFlags = facts.flags
+    this.responseCodeDetails = facts.details
+    this.bytesReceived = facts.bytesReceived
+    this.bytesSent = facts.bytesSent
+    this.upstreamHost = facts.upstreamHost
+    this.upstreamCluster = facts.upstreamCluster
+    this.upstreamLocalAddress = facts.upstreamLocalAddress
+    this.upstreamTransportFailureReason = facts.upstreamTransportFailureReason
+    this.downstreamLocalAddress = facts.localAddress
+    this.downstreamRemoteAddress = facts.remoteAddress
+    this.downstreamDirectRemoteAddress = facts.remoteAddress
+    this.requestedServerName = facts.serverName
+  }
+
+  requestHeader(): null {
+    return null
+  }
+
+  responseHeader(): null {
+    return null
+  }
+}

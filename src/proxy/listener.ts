@@ -1,0 +1,156 @@
+/**
+ * One bound address and port: its sockets, and the filter chains that take its connections (Istio semantics sheet 1.2,
+ * 1.10). A port of plain HTTP or TCP has one chain and asks nothing; every other one looks at what a client says first.
+ */
+import type { FilterChain, Listener } from "../compile/snapshot.ts"
+import type { SocketOwner, TcpSocket } from "../net/socket.ts"
+import { type BoundSocket, bindTcp } from "../net/tcp-listener.ts"
+import { buildHostTable, type HostTable } from "../route/host-table.ts"
+import type { Cluster } from "../upstream/cluster.ts"
+import type { HttpPool } from "../upstream/http-pool.ts"
+import type { DownstreamConnection } from "./downstream-connection.ts"
+import { filterChainKey, type ListenerEnvironment, type LiveFilterChain } from "./filter-chain.ts"
+import { HttpChain } from "./http-filter-chain.ts"
+import { InspectedConnection, type InspectingListener } from "./inspected-connection.ts"
+import { TcpChain } from "./tcp-filter-chain.ts"
+
+export class GatewayListener implements InspectingListener {
+  readonly name: string
+  readonly environment: ListenerEnvironment
+  #chains: ReadonlyMap<string, LiveFilterChain> = new Map()
+  #chainOfServerName: HostTable<LiveFilterChain> = buildHostTable([])
+  /** Takes every connection as it is; null = connections are inspected. */
+  #only: LiveFilterChain | null = null
+  /** No longer in the snapshot, with connections that still finish. */
+  readonly #leaving = new Set<LiveFilterChain>()
+  readonly #inspected = new Set<DownstreamConnection>()
+  #sockets: readonly BoundSocket[] = []
+
+  constructor(name: string, environment: ListenerEnvironment) {
+    this.name = name
+    this.environment = environment
+  }
+
+  get sockets(): readonly BoundSocket[] {
+    return this.#sockets
+  }
+
+  /** Those in force. */
+  get chains(): Iterable<LiveFilterChain> {
+    return this.#chains.values()
+  }
+
+  /** Takes over the filter chains of a snapshot: those it has already keep their connections, vanished ones drain. */
+  adopt(listener: Listener, clusters: readonly Cluster<HttpPool>[]): void {
+    const next = new Map<string, LiveFilterChain>()
+    for (const chain of listener.filterChains) {
+      const key = filterChainKey(chain)
+      // Two matches may forward to the same place: then one chain is as good as the other.
+      const live = next.get(key) ?? this.#chains.get(key) ?? createChain(chain, this.environment)
+      if (!next.has(key)) live.adopt(chain, clusters)
+      next.set(key, live)
+    }
+    const entries = listener.filterChains.flatMap((chain) => {
+      const live = next.get(filterChainKey(chain))
+      return live === undefined ? [] : [{ domains: domainsOf(chain), value: live }]
+    })
+    const [only] = listener.filterChains
+    const isInspecting = listener.filterChains.length > 1 || only?.tls !== null || only.serverNames.length > 0
+    const previous = this.#chains
+    this.#chains = next
+    this.#chainOfServerName = buildHostTable(entries)
+    this.#only = isInspecting ? null : (entries[0]?.value ?? null)
+    for (const [key, chain] of previous) if (!next.has(key)) this.#leave(chain)
+  }
+
+  /** The live chain of one of the adopted listener's chains. */
+  chainOf(chain: FilterChain): LiveFilterChain | null {
+    return this.#chains.get(filterChainKey(chain)) ?? null
+  }
+
+  #leave(chain: LiveFilterChain): void {
+    this.#leaving.add(chain)
+    chain.drain(() => this.#leaving.delete(chain))
+  }
+
+  /** @returns why it cannot listen, as text; "" = it does. */
+  bind(addresses: readonly string[], port: number): string {
+    const bound = bindTcp(addresses, port, this.environment.handlers, (socket) => this.#accept(socket))
+    if (typeof bound === "string") return `listener ${this.name}: ${bound}`
+    this.#sockets = bound
+    return ""
+  }
+
+  #accept(socket: TcpSocket): SocketOwner | null {
+    const { counters, limits } = this.environment
+    if (counters.downstreamConnectionsActive >= limits.downstreamConnectionsMax) {
+      counters.downstreamConnectionsOverflow++
+      socket.terminate()
+      return null
+    }
+    counters.downstreamConnectionsTotal++
+    counters.downstreamConnectionsActive++
+    if (this.#only !== null) return this.#only.openPlain("")
+    const connection = new InspectedConnection(this)
+    this.#inspected.add(connection)
+    return connection
+  }
+
+  findChain(serverName: string): LiveFilterChain | null {
+    return this.#chainOfServerName.find(serverName)
+  }
+
+  onHandedOver(connection: InspectedConnection): void {
+    this.#inspected.delete(connection)
+  }
+
+  onConnectionClosed(connection: DownstreamConnection): void {
+    if (this.#inspected.delete(connection)) this.environment.counters.downstreamConnectionsActive--
+  }
+
+  get isEmpty(): boolean {
+    return this.#inspected.size === 0 && this.#all.every((chain) => chain.isEmpty)
+  }
+
+  /** No exchange and no forwarded connection is under way. */
+  get isIdle(): boolean {
+    return this.#all.every((chain) => chain.isIdle)
+  }
+
+  get #all(): readonly LiveFilterChain[] {
+    return [...this.#chains.values(), ...this.#leaving]
+  }
+
+  checkTimeouts(nowMs: number): void {
+    for (const chain of this.#chains.values()) chain.checkTimeouts(nowMs)
+    for (const chain of this.#leaving) chain.checkTimeouts(nowMs)
+  }
+
+  /** Accepts nothing more; what is under way may finish, and ends its connection. */
+  drain(): void {
+    for (const socket of this.#sockets) socket.stop()
+    this.#sockets = []
+    for (const connection of this.#inspected) connection.drain()
+    for (const chain of this.#chains.values()) this.#leave(chain)
+    this.#chains = new Map()
+  }
+
+  /** Cuts every connection. */
+  terminate(): void {
+    for (const connection of this.#inspected) connection.terminate()
+    for (const chain of this.#all) chain.terminate()
+  }
+}
+
+function createChain(chain: FilterChain, environment: ListenerEnvironment): LiveFilterChain {
+  switch (chain.kind) {
+    case "http":
+      return new HttpChain(chain, environment)
+    case "tcp":
+      return new TcpChain(chain, environment)
+  }
+}
+
+function domainsOf({ serverNames }: FilterChain): readonly string[] {
+  return serverNames.length === 0 ? ["*"] : serverNames
+}
