@@ -6,7 +6,9 @@ import { type Context, Hono } from "hono"
 import { isLogLevel, logLevels } from "../telemetry/log.ts"
 import { processMetricFamilies, processStats } from "../telemetry/process-metrics.ts"
 import { prometheusContentType, renderPrometheusText } from "../telemetry/prometheus-text.ts"
+import { certificateMetricFamilies, certsJson, certsText } from "./certs-page.ts"
 import { clusterMetricFamilies, clusterStats, clustersJson, clustersText } from "./clusters-page.ts"
+import { answerExplain, answerProxyConfig, configDumpJson } from "./inspect-pages.ts"
 import { routesJson, routesText } from "./routes-page.ts"
 import type { RunningGateway } from "./running-gateway.ts"
 import { listenersJson, listenersText, serverInfoJson } from "./server-pages.ts"
@@ -19,7 +21,15 @@ interface Page {
 }
 
 const pages: readonly Page[] = [
+  { path: "/certs", method: "GET", help: "print certs on machine", answer: answerCerts },
   { path: "/clusters", method: "GET", help: "upstream cluster status", answer: answerClusters },
+  { path: "/config_dump", method: "GET", help: "dump the configuration: ?include_eds", answer: answerConfigDump },
+  {
+    path: "/explain",
+    method: "GET",
+    help: "what becomes of a request: ?url=http://HOST/PATH&method=GET&header=NAME:VALUE",
+    answer: (context, gateway) => answerExplain(context, gateway, wantsJson(context)),
+  },
   {
     path: "/healthcheck/fail",
     method: "POST",
@@ -30,6 +40,12 @@ const pages: readonly Page[] = [
   { path: "/help", method: "GET", help: "print this list", answer: (context) => context.text(helpText()) },
   { path: "/listeners", method: "GET", help: "print listener info", answer: answerListeners },
   { path: "/logging", method: "POST", help: "query or change the log level: ?level=debug", answer: answerLogging },
+  {
+    path: "/proxy-config/:kind",
+    method: "GET",
+    help: "what istioctl proxy-config prints: listeners, routes, clusters, endpoints",
+    answer: answerProxyConfig,
+  },
   { path: "/quitquitquit", method: "POST", help: "drain and exit the server", answer: answerQuit },
   { path: "/ready", method: "GET", help: "print server state, 200 if LIVE, else 503", answer: answerReady },
   { path: "/reload", method: "POST", help: "load the configuration anew", answer: answerReload },
@@ -101,6 +117,14 @@ function answerClusters(context: Context, gateway: RunningGateway): Response {
     : context.text(clustersText(gateway.clusters))
 }
 
+function answerCerts(context: Context, gateway: RunningGateway): Response {
+  // Envoy has this page in JSON alone; text is for those who ask for nothing else.
+  const nowUnixMs = Date.now()
+  return wantsJson(context)
+    ? json(context, certsJson(gateway.tlsServers, nowUnixMs))
+    : context.text(certsText(gateway.tlsServers, nowUnixMs))
+}
+
 function answerStats(context: Context, gateway: RunningGateway): Response {
   if (context.req.query("format") === "prometheus") return answerPrometheus(context, gateway)
   const stats = [...processStats(gateway.counters), ...clusterStats(gateway.clusters)]
@@ -109,8 +133,16 @@ function answerStats(context: Context, gateway: RunningGateway): Response {
 }
 
 function answerPrometheus(context: Context, gateway: RunningGateway): Response {
-  const families = [...processMetricFamilies(gateway.counters), ...clusterMetricFamilies(gateway.clusters)]
+  const families = [
+    ...processMetricFamilies(gateway.counters),
+    ...clusterMetricFamilies(gateway.clusters),
+    ...certificateMetricFamilies(gateway.tlsServers),
+  ]
   return context.body(renderPrometheusText(families), 200, { "content-type": prometheusContentType })
+}
+
+function answerConfigDump(context: Context, gateway: RunningGateway): Response {
+  return json(context, configDumpJson(gateway, context.req.query("include_eds") !== undefined))
 }
 
 function answerRoutes(context: Context, gateway: RunningGateway): Response {

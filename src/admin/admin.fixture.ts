@@ -5,7 +5,7 @@ import { buildHostTable } from "../route/host-table.ts"
 import { buildPathTable } from "../route/path-table.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { createLog } from "../telemetry/log.ts"
-import type { ClusterView, ReloadOutcome, RunningGateway, ServerState } from "./running-gateway.ts"
+import type { ClusterView, ReloadOutcome, RunningGateway, ServerState, TlsServerView } from "./running-gateway.ts"
 
 const location = { file: "routes.yaml", line: 7, column: 5 }
 
@@ -35,6 +35,8 @@ export const sampleClusters: readonly ClusterView[] = [
         requestErrors: 4,
         connectionsTotal: 5,
         connectFailures: 1,
+        isDraining: false,
+        health: { isHealthy: true, isEjected: false, flags: "healthy" },
         pool: { connectionCount: 3 },
       },
     ],
@@ -120,6 +122,37 @@ export function sampleSnapshot(listenerName = "0.0.0.0_8080"): Snapshot {
   }
 }
 
+export const sampleTlsServers: readonly TlsServerView[] = [
+  {
+    listener: "0.0.0.0_8443",
+    gateway: "edge.default",
+    serverNames: ["shop.example"],
+    mode: "mutual",
+    isServing: true,
+    problem: "",
+    certificates: [
+      {
+        origin: "certs/shop-cert",
+        use: "server",
+        subject: "CN=shop.example",
+        subjectAltNames: ["shop.example"],
+        serialNumber: "0a1b",
+        validFromUnixMs: Date.UTC(2026, 0, 1),
+        validToUnixMs: Date.UTC(2027, 0, 1),
+      },
+    ],
+  },
+  {
+    listener: "0.0.0.0_8443",
+    gateway: "edge.default",
+    serverNames: [],
+    mode: "simple",
+    isServing: false,
+    problem: 'there is no secret "lost"',
+    certificates: [],
+  },
+]
+
 export class FakeGateway implements RunningGateway {
   readonly version = "1.2.3"
   readonly startedAtUnixMs = Date.now()
@@ -132,6 +165,7 @@ export class FakeGateway implements RunningGateway {
     { name: "::_8080", address: "::", port: 8080 },
   ]
   readonly clusters = sampleClusters
+  readonly tlsServers: readonly TlsServerView[] = sampleTlsServers
   readonly counters = new Counters()
   readonly log = createLog({ level: "info", format: "text", write: () => {} })
   lastReload: ReloadOutcome | null = null

@@ -27,7 +27,10 @@ export function clustersJson(clusters: readonly ClusterView[]): unknown {
         address: addressJson(endpoint.address, endpoint.port),
         hostname: cluster.spec.host,
         weight: endpoint.weight,
-        health_status: { eds_health_status: "HEALTHY" },
+        health_status: {
+          eds_health_status: endpoint.health.isHealthy || endpoint.health.isEjected ? "HEALTHY" : "UNHEALTHY",
+          ...(endpoint.health.isEjected ? { failed_outlier_check: true } : {}),
+        },
         stats: endpointStats(endpoint).map(([name, type, value]) => ({ name, type, value })),
       })),
     })),
@@ -76,7 +79,7 @@ function endpointRows(cluster: ClusterView, endpoint: EndpointView): readonly (r
   return [
     ...endpointStats(endpoint).map(([name, , value]) => [name, value] as const),
     ["hostname", cluster.spec.host],
-    ["health_flags", "healthy"],
+    ["health_flags", endpoint.health.flags],
     ["weight", endpoint.weight],
   ]
 }

@@ -20,6 +20,7 @@ export interface RunningGateway {
   readonly snapshot: Snapshot
   readonly boundListeners: readonly BoundListener[]
   readonly clusters: readonly ClusterView[]
+  readonly tlsServers: readonly TlsServerView[]
   readonly counters: Counters
   readonly log: Log
   /** null = never tried. */
@@ -36,6 +37,33 @@ export interface BoundListener {
   readonly name: string
   readonly address: string
   readonly port: number
+}
+
+/** One server that terminates TLS. */
+export interface TlsServerView {
+  readonly listener: string
+  /** `NAME.NAMESPACE` */
+  readonly gateway: string
+  /** Empty = every name that no other server has. */
+  readonly serverNames: readonly string[]
+  readonly mode: "simple" | "mutual" | "optional-mutual"
+  /** Whether there is a certificate to serve with. */
+  readonly isServing: boolean
+  /** What is wrong with the newest credentials; "" = nothing. */
+  readonly problem: string
+  /** Those in service. */
+  readonly certificates: readonly CertificateView[]
+}
+
+export interface CertificateView {
+  /** `Secret default/shop-cert`, or a path. */
+  readonly origin: string
+  readonly use: "server" | "authority"
+  readonly subject: string
+  readonly subjectAltNames: readonly string[]
+  readonly serialNumber: string
+  readonly validFromUnixMs: number
+  readonly validToUnixMs: number
 }
 
 export interface ReloadOutcome {
@@ -63,6 +91,14 @@ export interface EndpointView {
   readonly requestErrors: number
   readonly connectionsTotal: number
   readonly connectFailures: number
+  readonly isDraining: boolean
+  readonly health: {
+    readonly isHealthy: boolean
+    /** By outlier detection. */
+    readonly isEjected: boolean
+    /** Envoy's words: `healthy`, `/failed_outlier_check`. */
+    readonly flags: string
+  }
   readonly pool: { readonly connectionCount: number }
 }
 

@@ -19,6 +19,7 @@ import {
   parseRunOptions,
   parseTestOptions,
 } from "./options.ts"
+import { parseProxyConfigOptions } from "./proxy-config-options.ts"
 import type { Terminal } from "./terminal.ts"
 import { isUsageError, renderUsageError, type UsageError } from "./usage-error.ts"
 import { renderVersion } from "./version.ts"
@@ -84,6 +85,12 @@ async function runCommand(
       const { runTests } = await import("./run-tests.ts")
       return runTests(options, terminal)
     }
+    case "proxy-config": {
+      const options = parseProxyConfigOptions(operands, values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { proxyConfig } = await import("./proxy-config.ts")
+      return proxyConfig(options, terminal)
+    }
     case "version": {
       const options = parseLogOptions(values)
       if (isUsageError(options)) return refuse(options, terminal)
@@ -123,6 +130,7 @@ function addCommand(program: Command, text: CommandText, runNamed: RunNamed): vo
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", text.epilogue)
     .allowExcessArguments(false)
+  for (const alias of text.aliases) command.alias(alias)
   if (operands !== null) command.argument("[operand...]", operands.help)
   const options = flagsOf(name).map((flag) => ({ flag, option: createOption(flag) }))
   for (const { option } of options) command.addOption(option)

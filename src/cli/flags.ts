@@ -3,7 +3,7 @@
  * The environment variable follows from the long name, so none can be forgotten.
  */
 
-export type CommandName = "run" | "check" | "explain" | "test" | "version"
+export type CommandName = "run" | "check" | "explain" | "test" | "proxy-config" | "version"
 
 export interface Flag {
   /** Long name without dashes. */
@@ -19,8 +19,8 @@ export interface Flag {
   readonly commands: readonly CommandName[]
 }
 
-const configurationCommands = ["run", "check", "explain", "test"] as const
-const allCommands = ["run", "check", "explain", "test", "version"] as const
+const configurationCommands = ["run", "check", "explain", "test", "proxy-config"] as const
+const allCommands = ["run", "check", "explain", "test", "proxy-config", "version"] as const
 
 export const flags: readonly Flag[] = [
   {
@@ -96,6 +96,15 @@ export const flags: readonly Flag[] = [
     commands: ["run"],
   },
   {
+    name: "admin",
+    short: "",
+    valueName: "HOST:PORT",
+    isRepeatable: false,
+    defaultText: "127.0.0.1:15000",
+    description: "admin interface of the running gateway, asked unless --file is given",
+    commands: ["proxy-config"],
+  },
+  {
     name: "status-port",
     short: "",
     valueName: "N",
@@ -157,6 +166,42 @@ export const flags: readonly Flag[] = [
     defaultText: "text",
     description: "text or json",
     commands: ["explain", "test"],
+  },
+  {
+    name: "output",
+    short: "-o",
+    valueName: "FORMAT",
+    isRepeatable: false,
+    defaultText: "table",
+    description: "table, json or yaml (both as istioctl writes them)",
+    commands: ["proxy-config"],
+  },
+  {
+    name: "name",
+    short: "",
+    valueName: "NAME",
+    isRepeatable: false,
+    defaultText: "",
+    description: "routes: only this route configuration, as in http.8080",
+    commands: ["proxy-config"],
+  },
+  {
+    name: "port",
+    short: "",
+    valueName: "N",
+    isRepeatable: false,
+    defaultText: "",
+    description: "listeners, clusters, endpoints: only those with this port",
+    commands: ["proxy-config"],
+  },
+  {
+    name: "fqdn",
+    short: "",
+    valueName: "HOST",
+    isRepeatable: false,
+    defaultText: "",
+    description: "clusters, endpoints: only those of this service",
+    commands: ["proxy-config"],
   },
   {
     name: "junit",

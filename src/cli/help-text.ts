@@ -6,6 +6,7 @@ import type { CommandName } from "./flags.ts"
 
 export interface CommandText {
   readonly name: CommandName
+  readonly aliases: readonly string[]
   /** In the list of commands. */
   readonly summary: string
   readonly description: string
@@ -124,9 +125,25 @@ Examples:
   portcullis test tests/ -f /etc/portcullis --junit report.xml
 `
 
+const proxyConfigSummary = `Prints what istioctl proxy-config prints, of the running gateway or of files (-f).
+KIND is listeners, routes, clusters or endpoints.`
+
+const proxyConfigEpilogue = `
+Exit codes:
+  0  printed
+  1  the configuration has errors, or no gateway answers at --admin
+  2  wrong usage
+
+Examples:
+  portcullis proxy-config routes
+  portcullis pc endpoints --fqdn shop.default.svc.cluster.local
+  portcullis pc routes -f routes.yaml --name http.80 -o json
+`
+
 export const commandTexts: readonly CommandText[] = [
   {
     name: "run",
+    aliases: [],
     summary: "load, compile, listen, proxy",
     description: runSummary,
     epilogue: runEpilogue,
@@ -134,6 +151,7 @@ export const commandTexts: readonly CommandText[] = [
   },
   {
     name: "check",
+    aliases: [],
     summary: "load and compile only; print what is wrong",
     description: checkSummary,
     epilogue: checkEpilogue,
@@ -141,6 +159,7 @@ export const commandTexts: readonly CommandText[] = [
   },
   {
     name: "explain",
+    aliases: [],
     summary: "say what becomes of a request, and why",
     description: explainSummary,
     epilogue: explainEpilogue,
@@ -148,13 +167,23 @@ export const commandTexts: readonly CommandText[] = [
   },
   {
     name: "test",
+    aliases: [],
     summary: "run route tests: requests and what must become of them",
     description: testSummary,
     epilogue: testEpilogue,
     operands: { usage: "FILE…", help: "files with tests, or folders of them" },
   },
   {
+    name: "proxy-config",
+    aliases: ["pc"],
+    summary: "listeners, routes, clusters, endpoints, as istioctl prints them",
+    description: proxyConfigSummary,
+    epilogue: proxyConfigEpilogue,
+    operands: { usage: "KIND", help: "listeners, routes, clusters or endpoints" },
+  },
+  {
     name: "version",
+    aliases: [],
     summary: "print the version",
     description: "Prints the version of Portcullis and of its runtime.",
     epilogue: "",

@@ -162,7 +162,7 @@ export function parseLogOptions(values: FlagValues): LogOptions | UsageError {
   return { logLevel, logFormat }
 }
 
-function parseConfigurationOptions(values: FlagValues): ConfigurationOptions | UsageError {
+export function parseConfigurationOptions(values: FlagValues): ConfigurationOptions | UsageError {
   const files = values.get("file") ?? [defaults.file]
   if (files.includes("")) return usageError("--file: the path is empty", "write -f routes.yaml, or -f - for stdin")
   if (files.filter((file) => file === "-").length > 1) return usageError("--file: stdin (-) can be read only once")
@@ -196,6 +196,6 @@ function parseAccessLog(values: FlagValues): RunOptions["accessLog"] | UsageErro
 }
 
 /** A flag given several times: the last one counts, as everywhere on Unix. */
-function single(values: FlagValues, name: string, otherwise: string): string {
+export function single(values: FlagValues, name: string, otherwise: string): string {
   return values.get(name)?.at(-1) ?? otherwise
 }

@@ -17,7 +17,7 @@ import type { ForwardPolicies, RuleIdentity } from "./explanation.ts"
 
 const partsPerMillion = 1_000_000
 
-/** Envoy's names of the retry conditions, in the order of the bits. */
+/** Envoy's names of the retry conditions, in the order in which Istio writes its default. */
 const retryConditions: readonly (readonly [number, string])[] = [
   [RetryOn.serverError, "5xx"],
   [RetryOn.gatewayError, "gateway-error"],
@@ -26,15 +26,15 @@ const retryConditions: readonly (readonly [number, string])[] = [
   [RetryOn.connectFailure, "connect-failure"],
   [RetryOn.retriable4xx, "retriable-4xx"],
   [RetryOn.refusedStream, "refused-stream"],
-  [RetryOn.statusCodes, "retriable-status-codes"],
   [RetryOn.retriableHeaders, "retriable-headers"],
   [RetryOn.envoyRatelimited, "envoy-ratelimited"],
   [RetryOn.http3PostConnectFailure, "http3-post-connect-failure"],
+  [RetryOn.grpcUnavailable, "unavailable"],
   [RetryOn.grpcCancelled, "cancelled"],
   [RetryOn.grpcDeadlineExceeded, "deadline-exceeded"],
   [RetryOn.grpcInternal, "internal"],
   [RetryOn.grpcResourceExhausted, "resource-exhausted"],
-  [RetryOn.grpcUnavailable, "unavailable"],
+  [RetryOn.statusCodes, "retriable-status-codes"],
 ]
 
 /** Envoy's `retry_on`: the names joined with commas. */

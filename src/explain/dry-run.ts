@@ -20,6 +20,7 @@ import { effectiveTimeoutMs } from "../proxy/timeout.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool, ReadyUpstream } from "../upstream/http-pool.ts"
+import type { Scheduler } from "../upstream/scheduler.ts"
 
 /** What went where. */
 export interface DryRunResult {
@@ -57,7 +58,14 @@ export class DryClusters {
 
   constructor(specs: readonly ClusterSpec[]) {
     this.clusters = specs.map((spec) => {
-      const cluster = new Cluster<HttpPool>(spec, () => this.#createPool(), Math.random)
+      // Nothing is watched: no endpoint fails where none is asked.
+      const unwatched = { ...spec, healthCheck: null, outlierDetection: null, warmup: null }
+      const cluster = new Cluster<HttpPool>(unwatched, {
+        createPool: () => this.#createPool(),
+        scheduler: stoppedScheduler,
+        random: Math.random,
+        probe: () => doNothing,
+      })
       cluster.replaceEndpoints(
         spec.discovery.endpoints.map((one) => ({ address: one.address, port: one.port, spec: one })),
       )
@@ -98,6 +106,9 @@ export class DryClusters {
     }
   }
 }
+
+/** Time stands still: what would wait never happens. */
+const stoppedScheduler: Scheduler = { nowMs: 0, after: () => doNothing }
 
 /** Keeps the response instead of sending it. */
 class CapturedStream implements DownstreamStream {
@@ -144,10 +155,19 @@ export function dryRun(
 ): DryRunResult {
   const capture = new UpstreamCapture()
   clusters.capture = capture
-  const wheel = new TimerWheel(() => performance.now(), (error) => {
-    throw error
-  })
-  const environment: ExchangeEnvironment = { routing, counters: new Counters(), accessLog: null, wheel }
+  const wheel = new TimerWheel(
+    () => performance.now(),
+    (error) => {
+      throw error
+    },
+  )
+  const environment: ExchangeEnvironment = {
+    routing,
+    counters: new Counters(),
+    accessLog: null,
+    wheel,
+    forwardedClientCert: "",
+  }
   const stream = new CapturedStream({
     remoteIp: "127.0.0.1",
     localIp: "127.0.0.1",

@@ -112,7 +112,7 @@ test("the virtual host that won is told with those that matched too, and why the
 test("policies are told in the API's terms", () => {
   expect(explain("http://shop.example/api/x").rule?.policies).toEqual({
     timeoutMs: 2000,
-    retries: "2 on connect-failure,refused-stream,retriable-status-codes,cancelled,unavailable",
+    retries: "2 on connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
     fault: "10 % aborted with status 500",
     mirrors: ["100 % copied to outbound|80||cart.example"],
     hasCorsPolicy: false,
@@ -230,7 +230,7 @@ rule 1        matches: api of VirtualService default/shop  test.yaml:25:7
               path starts with "/api/"
 action        forward
 timeout       2000 ms
-retries       2 on connect-failure,refused-stream,retriable-status-codes,cancelled,unavailable
+retries       2 on connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes
 fault         10 % aborted with status 500
 mirror        100 % copied to outbound|80||cart.example
 cluster       outbound|80||cart.example (75 %)  test.yaml:52:19

@@ -1,0 +1,62 @@
+/** Envoy's `Cluster`, and its endpoints as `/clusters` lists them (Istio semantics sheet 6, 7, 10). */
+import type { ClusterSpec, EndpointSpec } from "../compile/snapshot.ts"
+import { durationText, type JsonObject, message } from "./json-value.ts"
+import { addressJson } from "./listener-json.ts"
+
+const lbPolicies: Readonly<Record<ClusterSpec["loadBalancer"], string>> = Object.freeze({
+  "least-request": "LEAST_REQUEST",
+  "round-robin": "ROUND_ROBIN",
+  random: "RANDOM",
+  "ring-hash": "RING_HASH",
+  maglev: "MAGLEV",
+})
+
+/** Envoy's discovery type: addresses that files name are STATIC here, where istiod would send them by EDS. */
+export function clusterType(spec: ClusterSpec): "STATIC" | "STRICT_DNS" | "LOGICAL_DNS" {
+  switch (spec.discovery.kind) {
+    case "static":
+      return "STATIC"
+    case "strict-dns":
+      return "STRICT_DNS"
+    case "logical-dns":
+      return "LOGICAL_DNS"
+  }
+}
+
+export function clusterJson(spec: ClusterSpec): JsonObject {
+  return message({
+    name: spec.name,
+    type: clusterType(spec),
+    connectTimeout: durationText(spec.connectTimeoutMs),
+    lbPolicy: lbPolicies[spec.loadBalancer],
+    loadAssignment: { clusterName: spec.name, endpoints: localitiesJson(spec.discovery.endpoints) },
+    typedExtensionProtocolOptions:
+      spec.protocol === "http2"
+        ? {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+              explicitHttpConfig: { http2ProtocolOptions: {} },
+            },
+          }
+        : null,
+  })
+}
+
+function localitiesJson(endpoints: readonly EndpointSpec[]): readonly JsonObject[] {
+  const groups = Map.groupBy(endpoints, ({ locality }) => locality)
+  return [...groups].map(([locality, members]) =>
+    message({
+      locality: localityJson(locality),
+      lbEndpoints: members.map(({ address, port, weight }) => ({
+        endpoint: { address: addressJson(address, port) },
+        loadBalancingWeight: weight,
+      })),
+    }),
+  )
+}
+
+/** `region/zone/subzone`. */
+function localityJson(locality: string): JsonObject {
+  const [region = "", zone = "", subZone = ""] = locality.split("/")
+  return message({ region, zone, subZone })
+}

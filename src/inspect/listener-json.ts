@@ -1,0 +1,85 @@
+/** Envoy's `Listener` (Istio semantics sheet 1.6, 1.8, 10). */
+import type { DownstreamTls, FilterChain, Listener, WeightedClusters } from "../compile/snapshot.ts"
+import { durationText, type JsonObject, message } from "./json-value.ts"
+
+export function listenerJson(listener: Listener): JsonObject {
+  return message({
+    name: listener.name,
+    address: addressJson(listenerAddress(listener), listener.boundPort),
+    filterChains: listener.filterChains.map((chain) => filterChainJson(chain, listener)),
+    listenerFilters: listener.filterChains.some((chain) => isTls(chain))
+      ? [
+          {
+            name: "envoy.filters.listener.tls_inspector",
+            typedConfig: {
+              "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+            },
+          },
+        ]
+      : [],
+    trafficDirection: "OUTBOUND",
+  })
+}
+
+/** The wildcard address stands for a silent `bind`. */
+export function listenerAddress(listener: Listener): string {
+  return listener.bindAddress ?? "0.0.0.0"
+}
+
+/** `core.Address`; a unix socket is `unix:PATH`. */
+export function addressJson(address: string, port: number): JsonObject {
+  if (address.startsWith("unix:")) return { pipe: { path: address.slice("unix:".length) } }
+  return { socketAddress: { address, portValue: port } }
+}
+
+function isTls(chain: FilterChain): boolean {
+  return chain.tls !== null || chain.serverNames.length > 0
+}
+
+function filterChainJson(chain: FilterChain, listener: Listener): JsonObject {
+  return message({
+    filterChainMatch: message({ serverNames: chain.serverNames }),
+    filters: [networkFilterJson(chain, listener)],
+    transportSocket: chain.tls === null ? null : transportSocketJson(chain.tls),
+  })
+}
+
+function networkFilterJson(chain: FilterChain, listener: Listener): JsonObject {
+  if (chain.kind === "http") {
+    return {
+      name: "envoy.filters.network.http_connection_manager",
+      typedConfig: {
+        "@type":
+          "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        statPrefix: `outbound_${listener.name}`,
+        rds: { configSource: { ads: {}, resourceApiVersion: "V3" }, routeConfigName: chain.routes.name },
+      },
+    }
+  }
+  const first = chain.clusters.entries[0]
+  return {
+    name: "envoy.filters.network.tcp_proxy",
+    typedConfig: message({
+      "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+      statPrefix: first?.clusterName ?? "",
+      ...tcpTargetJson(chain.clusters),
+      idleTimeout: chain.idleTimeoutMs > 0 ? durationText(chain.idleTimeoutMs) : "",
+    }),
+  }
+}
+
+function tcpTargetJson({ entries }: WeightedClusters): JsonObject {
+  const [only, ...others] = entries
+  if (only !== undefined && others.length === 0) return { cluster: only.clusterName }
+  return { weightedClusters: { clusters: entries.map(({ clusterName, weight }) => ({ name: clusterName, weight })) } }
+}
+
+function transportSocketJson(tls: DownstreamTls): JsonObject {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typedConfig: message({
+      "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+      requireClientCertificate: tls.mode === "mutual" ? true : null,
+    }),
+  }
+}
