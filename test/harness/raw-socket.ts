@@ -78,6 +78,15 @@ export class RawSocket {
     return bytes.subarray(0, count)
   }
 
+  /** Whether what was received and not taken ends like this; looks at the last bytes only. */
+  endsWith(text: string): boolean {
+    let tail = ""
+    for (let index = this.#chunks.length - 1; index >= 0 && tail.length < text.length; index--) {
+      tail = (this.#chunks[index]?.subarray(-text.length).toString("latin1") ?? "") + tail
+    }
+    return tail.endsWith(text)
+  }
+
   /** Waits until it holds, asked again after every event of this socket. @param what for the message when it never does */
   async until(condition: () => boolean, what: string): Promise<void> {
     const deadline = Promise.withResolvers<never>()
