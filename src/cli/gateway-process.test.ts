@@ -3,6 +3,7 @@ import { sampleSnapshot } from "../admin/admin.fixture.ts"
 import type { BoundListener } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import type { Diagnostic } from "../config/diagnostics.ts"
+import { noCredentials } from "../security/load-credentials.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { createLog } from "../telemetry/log.ts"
 import { type Engine, GatewayProcess } from "./gateway-process.ts"
@@ -21,18 +22,34 @@ const mistake: Diagnostic = {
   hint: "",
 }
 
-const good = (snapshot: Snapshot): LoadedConfiguration => ({ snapshot, diagnostics: [], files: [] })
-const broken: LoadedConfiguration = { snapshot: null, diagnostics: [mistake], files: [] }
+const good = (snapshot: Snapshot): LoadedConfiguration => ({
+  snapshot,
+  credentials: new Map(),
+  diagnostics: [],
+  files: [],
+})
+const broken: LoadedConfiguration = {
+  snapshot: null,
+  credentials: new Map(),
+  diagnostics: [mistake],
+  files: [],
+}
 
 class FakeEngine implements Engine {
   readonly applied: Snapshot[] = []
   readonly boundListeners: readonly BoundListener[] = []
   readonly clusters = []
+  readonly tlsServers = []
+  readonly appliedCredentials: Snapshot[] = []
   failures: readonly string[] = []
 
   async apply(snapshot: Snapshot): Promise<readonly string[]> {
     this.applied.push(snapshot)
     return this.failures
+  }
+
+  applyCredentials(snapshot: Snapshot): void {
+    this.appliedCredentials.push(snapshot)
   }
 }
 
@@ -45,6 +62,8 @@ function setUp(load: () => Promise<LoadedConfiguration>) {
   const gateway = new GatewayProcess({
     engine,
     load,
+    loadCredentials: () => noCredentials,
+    onServed: () => {},
     counters,
     log: createLog({ level: "info", format: "text", write: (line) => messages.push(line) }),
     print: async (text) => {

@@ -10,9 +10,11 @@ import type {
   ReloadOutcome,
   RunningGateway,
   ServerState,
+  TlsServerView,
 } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { renderDiagnostics, summarizeDiagnostics } from "../config/render-diagnostics.ts"
+import type { LoadedCredentials } from "../security/load-credentials.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
 import type { LoadedConfiguration } from "./load-snapshot.ts"
@@ -21,7 +23,10 @@ import { portcullisVersion } from "./version.ts"
 /** The part of the data path that is driven from here; `proxy/gateway.ts` fulfils it. */
 export interface Engine {
   /** @returns the failures to bind, as text. */
-  apply(snapshot: Snapshot): Promise<readonly string[]>
+  apply(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Promise<readonly string[]>
+  /** New certificates for the snapshot that is applied. */
+  applyCredentials(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): void
+  readonly tlsServers: readonly TlsServerView[]
   readonly boundListeners: readonly BoundListener[]
   readonly clusters: readonly ClusterView[]
 }
@@ -29,6 +34,9 @@ export interface Engine {
 export interface GatewayProcessOptions {
   readonly engine: Engine
   readonly load: () => Promise<LoadedConfiguration>
+  readonly loadCredentials: (snapshot: Snapshot) => LoadedCredentials
+  /** Called after every snapshot that is served. */
+  readonly onServed: (snapshot: Snapshot) => void
   readonly counters: Counters
   readonly log: Log
   /** Diagnostics as text, for people. */
@@ -73,6 +81,10 @@ export class GatewayProcess implements RunningGateway {
     return this.#options.engine.clusters
   }
 
+  get tlsServers(): readonly TlsServerView[] {
+    return this.#options.engine.tlsServers
+  }
+
   /** As Envoy: a server whose health check was failed by hand says DRAINING. */
   get state(): ServerState {
     return this.#state === "LIVE" && this.#isFailedByHand ? "DRAINING" : this.#state
@@ -94,7 +106,7 @@ export class GatewayProcess implements RunningGateway {
       await this.#options.print(`portcullis: not started: ${summarizeDiagnostics(loaded.diagnostics)}\n`)
       return false
     }
-    const failures = await this.#serve(loaded.snapshot)
+    const failures = await this.#serve(loaded.snapshot, loaded.credentials)
     if (failures.length > 0) {
       await this.#options.print(failures.map((failure) => `portcullis: ${failure}\n`).join(""))
       return false
@@ -119,6 +131,17 @@ export class GatewayProcess implements RunningGateway {
       return this.reload()
     })
     return this.#waiting
+  }
+
+  /**
+   * Certificates changed: new handshakes get the new ones, and nothing else changes. A reload that is under way reads
+   * them anyway. What is wrong with them is in the log and leaves the old ones serving.
+   */
+  reloadCredentials(): void {
+    if (this.#state !== "LIVE" || this.#running !== null) return
+    const { byChain, diagnostics } = this.#options.loadCredentials(this.#snapshot)
+    for (const { code, message, resource } of diagnostics) this.log.warn(message, { code, resource })
+    this.#options.engine.applyCredentials(this.#snapshot, byChain)
   }
 
   failHealthcheck(): void {
@@ -166,7 +189,7 @@ export class GatewayProcess implements RunningGateway {
       )
       return this.#finishReload(false, diagnostics)
     }
-    const failures = await this.#serve(loaded.snapshot)
+    const failures = await this.#serve(loaded.snapshot, loaded.credentials)
     for (const failure of failures) this.log.error("listener not bound", { reason: failure })
     this.log.info("configuration reloaded", {
       listeners: loaded.snapshot.listeners.length,
@@ -184,9 +207,10 @@ export class GatewayProcess implements RunningGateway {
     return this.#lastReload
   }
 
-  async #serve(snapshot: Snapshot): Promise<readonly string[]> {
-    const failures = await this.#options.engine.apply(snapshot)
+  async #serve(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Promise<readonly string[]> {
+    const failures = await this.#options.engine.apply(snapshot, credentials)
     this.#snapshot = snapshot
+    this.#options.onServed(snapshot)
     this.#isEveryListenerBound = failures.length === 0
     this.counters.configLoadedUnixMs = Date.now()
     return failures

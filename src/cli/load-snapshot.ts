@@ -6,12 +6,17 @@ import { type CompileOptions, compile } from "../compile/compile.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { type Diagnostic, hasErrors } from "../config/diagnostics.ts"
 import { loadConfiguration } from "../config/load-configuration.ts"
+import type { Resource } from "../config/resources.ts"
 import type { SourceFile } from "../config/source-text.ts"
+import { type LoadedCredentials, loadCredentials, noCredentials } from "../security/load-credentials.ts"
+import { Secrets } from "../security/secrets.ts"
 import type { ConfigurationOptions } from "./options.ts"
 
 export interface LoadedConfiguration {
   /** null = there are errors. */
   readonly snapshot: Snapshot | null
+  /** What its TLS servers are served with. */
+  readonly credentials: LoadedCredentials["byChain"]
   readonly diagnostics: readonly Diagnostic[]
   readonly files: readonly SourceFile[]
 }
@@ -19,11 +24,15 @@ export interface LoadedConfiguration {
 export class ConfigurationLoader {
   readonly #files: readonly string[]
   readonly #compileOptions: CompileOptions
+  readonly #secretsFolder: string
+  #secrets: Secrets
   /** stdin ends only once: a reload reads again what came the first time. */
   #stdin: Promise<Uint8Array> | null = null
 
   constructor(options: ConfigurationOptions, demoServices: CompileOptions["demoServices"]) {
     this.#files = options.files
+    this.#secretsFolder = options.secretsDir
+    this.#secrets = new Secrets([], options.secretsDir)
     this.#compileOptions = {
       portMap: options.portMap,
       selector: options.selector,
@@ -38,10 +47,33 @@ export class ConfigurationLoader {
    */
   async load(): Promise<LoadedConfiguration> {
     const loaded = await loadConfiguration(this.#files, () => this.#readStdin())
-    if (hasErrors(loaded.diagnostics)) return { snapshot: null, diagnostics: loaded.diagnostics, files: loaded.files }
+    const { files } = loaded
+    const credentials = noCredentials.byChain
+    if (hasErrors(loaded.diagnostics)) return { snapshot: null, credentials, diagnostics: loaded.diagnostics, files }
     const compiled = compile(loaded.resources, this.#compileOptions)
     const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
-    return { snapshot: hasErrors(diagnostics) ? null : compiled.value, diagnostics, files: loaded.files }
+    if (hasErrors(diagnostics)) return { snapshot: null, credentials, diagnostics, files }
+    const secrets = this.#secretsOf(loaded.resources)
+    const found = loadCredentials(compiled.value, secrets, Date.now())
+    this.#secrets = secrets
+    return {
+      snapshot: compiled.value,
+      credentials: found.byChain,
+      diagnostics: [...diagnostics, ...found.diagnostics],
+      files,
+    }
+  }
+
+  /** Reads certificates anew, for a snapshot that was loaded here. The `Secret` resources are those of the last load. */
+  loadCredentials(snapshot: Snapshot): LoadedCredentials {
+    return loadCredentials(snapshot, this.#secrets, Date.now())
+  }
+
+  #secretsOf(resources: readonly Resource[]): Secrets {
+    return new Secrets(
+      resources.filter((resource) => resource.kind === "Secret"),
+      this.#secretsFolder,
+    )
   }
 
   #readStdin(): Promise<Uint8Array> {

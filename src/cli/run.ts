@@ -7,11 +7,14 @@ import { type AdminServer, startAdminServer } from "../admin/admin-server.ts"
 import { type StatusServer, startStatusServer } from "../admin/status-server.ts"
 import { watchFiles } from "../config/watch.ts"
 import type { Demo } from "../demo/demo.ts"
+import { missingRuntimeHooks, missingTlsHooks } from "../net/self-check.ts"
 import { Gateway } from "../proxy/gateway.ts"
+import { credentialPaths } from "../security/load-credentials.ts"
 import { openLogOutput } from "../telemetry/access-log-output.ts"
 import { AccessLogWriter } from "../telemetry/access-log-writer.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { createLog, type Log } from "../telemetry/log.ts"
+import { CredentialWatch } from "./credential-watch.ts"
 import { demoHints } from "./demo-hints.ts"
 import { GatewayProcess } from "./gateway-process.ts"
 import { ConfigurationLoader } from "./load-snapshot.ts"
@@ -28,6 +31,8 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const stop = new StopRequest()
   stop.listenToSignals()
 
+  const missingHooks = [missingRuntimeHooks(), await missingTlsHooks()].filter((names) => names !== "").join(", ")
+  if (missingHooks !== "") return fail(terminal, `this Bun (${Bun.version}) lacks ${missingHooks}`)
   const accessLog = openAccessLog(options, counters, log)
   if (accessLog !== null && "error" in accessLog) return fail(terminal, accessLog.error)
   const demo = options.demo ? await startDemoServices() : null
@@ -35,9 +40,13 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const loader = new ConfigurationLoader(options, demo?.services ?? [])
   const { bindAddresses } = options
   const engine = new Gateway({ bindAddresses, accessLog, log, counters })
-  const gateway = new GatewayProcess({
+  const onWatchError = (directory: string, reason: string) => log.warn("folder is not watched", { directory, reason })
+  const credentialWatch = options.watch ? new CredentialWatch(() => gateway.reloadCredentials(), onWatchError) : null
+  const gateway: GatewayProcess = new GatewayProcess({
     engine,
     load: () => loader.load(),
+    loadCredentials: (snapshot) => loader.loadCredentials(snapshot),
+    onServed: (snapshot) => credentialWatch?.watch(credentialPaths(snapshot, options.secretsDir)),
     counters,
     log,
     print: (text) => terminal.err(text),
@@ -56,12 +65,12 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   logWhereabouts(log, gateway, servers)
 
   const paths = options.files.filter((file) => file !== "-")
-  const onError = (directory: string, reason: string) => log.warn("folder is not watched", { directory, reason })
-  const watcher = options.watch ? watchFiles({ paths, loadedUnixMs, onChange: reload, onError }) : null
+  const watcher = options.watch ? watchFiles({ paths, loadedUnixMs, onChange: reload, onError: onWatchError }) : null
 
   const reason = await stop.requested
   log.info("draining", { reason, seconds: options.drainMs / 1000 })
   watcher?.close()
+  credentialWatch?.close()
   gateway.beginDrain()
   await engine.drain(options.drainMs)
   if (accessLog !== null) await Promise.race([accessLog.close(), Bun.sleep(accessLogCloseMaxMs)])

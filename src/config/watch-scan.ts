@@ -20,9 +20,17 @@ export interface WatchScan {
   readonly newestUnixMs: number
 }
 
-/** @param paths files and folders, which need not exist yet. Never rejects: what cannot be read is simply not there. */
-export async function scanForWatch(paths: readonly string[]): Promise<WatchScan> {
-  const scan: MutableScan = { directories: new Set(), lines: [], newestUnixMs: 0 }
+/** The files of a folder that make up a configuration. */
+export const configurationFiles = /\.(?:ya?ml|json)$/i
+/** For folders where every file counts. */
+export const allFiles = /./
+
+/**
+ * @param paths files and folders, which need not exist yet. Never rejects: what cannot be read is simply not there.
+ * @param fileNames of the files in folders that are looked at; names with a leading dot never are
+ */
+export async function scanForWatch(paths: readonly string[], fileNames = configurationFiles): Promise<WatchScan> {
+  const scan: MutableScan = { fileNames, directories: new Set(), lines: [], newestUnixMs: 0 }
   for (const path of paths) {
     const absolute = resolve(path)
     await followLinks(scan, absolute)
@@ -35,6 +43,7 @@ export async function scanForWatch(paths: readonly string[]): Promise<WatchScan>
 }
 
 interface MutableScan {
+  readonly fileNames: RegExp
   readonly directories: Set<string>
   readonly lines: string[]
   newestUnixMs: number
@@ -64,7 +73,7 @@ async function scanDirectory(scan: MutableScan, path: string, ancestors: Readonl
     const child = join(path, name)
     const stats = await statOrNull(child)
     if (stats?.isDirectory() === true) await scanDirectory(scan, child, within)
-    else if (stats !== null && /\.(ya?ml|json)$/i.test(name)) addFile(scan, child, stats)
+    else if (stats !== null && scan.fileNames.test(name)) addFile(scan, child, stats)
   }
 }
 

@@ -23,6 +23,8 @@ export interface WatchOptions {
   /** When the configuration was read: a file that is newer at the first look has changed already. */
   readonly loadedUnixMs: number
   readonly onChange: () => void
+  /** Of the files in folders that are looked at; default: YAML and JSON. */
+  readonly fileNames?: RegExp
   /** A folder cannot be watched; the others are. */
   readonly onError: (directory: string, reason: string) => void
 }
@@ -54,10 +56,10 @@ class DirectoryWatcher implements FileWatcher {
   }
 
   async #begin(): Promise<void> {
-    const first = await scanForWatch(this.#options.paths)
+    const first = await scanForWatch(this.#options.paths, this.#options.fileNames)
     this.#watchOnly(first.directories)
     // Once more, now that events are on: nothing can fall between looking and watching.
-    const scan = await scanForWatch(this.#options.paths)
+    const scan = await scanForWatch(this.#options.paths, this.#options.fileNames)
     if (this.#isClosed) return
     this.#fingerprint = scan.fingerprint
     this.#watchOnly(scan.directories)
@@ -81,12 +83,12 @@ class DirectoryWatcher implements FileWatcher {
     }
     this.#isScanning = true
     await this.ready
-    const scan = await scanForWatch(this.#options.paths)
+    const scan = await scanForWatch(this.#options.paths, this.#options.fileNames)
     const isChanged = scan.fingerprint !== this.#fingerprint
     if (isChanged && !this.#isClosed) {
       // As at the beginning: watch what is there now, then look once more.
       this.#watchOnly(scan.directories)
-      this.#fingerprint = (await scanForWatch(this.#options.paths)).fingerprint
+      this.#fingerprint = (await scanForWatch(this.#options.paths, this.#options.fileNames)).fingerprint
     }
     this.#isScanning = false
     if (isChanged && !this.#isClosed) this.#options.onChange()
