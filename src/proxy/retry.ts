@@ -61,25 +61,30 @@ export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): b
   }
 }
 
-/** Whether the policy covers a response, judged by its head. */
+/** Whether the policy covers a response, judged by its head (Envoy retry_state_impl.cc `wouldRetryFromHeaders`). */
 export function retriesResponse(policy: RetryPolicy, head: ResponseHead): boolean {
   const { retryOn } = policy
   const { status } = head
-  // The head of every good response goes through here: two comparisons, unless it could be gRPC's.
-  if (status < 400 && policy.statusCodes.length === 0) {
-    return (retryOn & GRPC) !== 0 && status === 200 && retriesGrpcStatus(retryOn, head)
+  // The head of every good response goes through here: one look for a gRPC status is all that most need.
+  if (status < 400 && policy.statusCodes.length === 0 && (retryOn & RetryOn.envoyRatelimited) === 0) {
+    return retriesGrpcStatus(retryOn, head) && !isRatelimited(head)
   }
-  if (head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0 && (retryOn & RetryOn.envoyRatelimited) === 0) return false
+  if (isRatelimited(head)) return (retryOn & RetryOn.envoyRatelimited) !== 0
   if (status >= 500 && (retryOn & RetryOn.serverError) !== 0) return true
   if (status >= 502 && status <= 504 && (retryOn & RetryOn.gatewayError) !== 0) return true
   if (status === 409 && (retryOn & RetryOn.retriable4xx) !== 0) return true
   if ((retryOn & RetryOn.statusCodes) !== 0 && policy.statusCodes.includes(status)) return true
-  if ((retryOn & RetryOn.envoyRatelimited) !== 0 && head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0) return true
-  return (retryOn & GRPC) !== 0 && status === 200 && retriesGrpcStatus(retryOn, head)
+  return retriesGrpcStatus(retryOn, head)
+}
+
+/** The service has its own reasons: only a policy that names them tries again. */
+function isRatelimited(head: ResponseHead): boolean {
+  return head.fields.indexOfId(FieldId.xEnvoyRatelimited) >= 0
 }
 
 /** `grpc-status` in the head means a trailers-only response; in trailers it comes too late. */
 function retriesGrpcStatus(retryOn: number, head: ResponseHead): boolean {
+  if ((retryOn & GRPC) === 0) return false
   const status = head.fields.valueOfId(FieldId.grpcStatus)
   return status !== null && (retryOn & (RETRY_ON_OF_GRPC_STATUS[status] ?? 0)) !== 0
 }

@@ -7,6 +7,7 @@
  *   pair                   two endpoints: one that refuses, and `one`
  *   versions               subsets v1 (`one`), v2 (`two`), v3 (no endpoint)
  *   ports                  port 80 is `one`, port 8081 is `two`
+ *   plain                  `one` behind ports that do not say they speak HTTP/1.1: 443 (https), 81 (tcp)
  */
 import { serviceYaml, yamlOf } from "../harness/routes-to.ts"
 import { ScriptedUpstream, type UpstreamExchange } from "../harness/scripted-upstream.ts"
@@ -74,6 +75,15 @@ spec:
   resolution: STATIC
   ports: [{ number: 80, name: http, protocol: HTTP }, { number: 8081, name: http-admin, protocol: HTTP }]
   endpoints: [{ address: 127.0.0.1, ports: { http: ${one}, http-admin: ${two} } }]`,
+      `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: plain }
+spec:
+  hosts: [plain.test]
+  resolution: STATIC
+  ports: [{ number: 443, name: https, protocol: HTTPS }, { number: 81, name: other, protocol: TCP }]
+  endpoints: [{ address: 127.0.0.1, ports: { https: ${one}, other: ${one} } }]`,
       `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
