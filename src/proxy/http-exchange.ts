@@ -23,6 +23,7 @@ import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { chooseWeightedCluster } from "../upstream/weighted-choice.ts"
 import { judgeCors, markResponse } from "./cors.ts"
+import { countRequest } from "./count-request.ts"
 import { ExchangeRecord } from "./exchange-record.ts"
 import { abortReply, isDrawn } from "./fault-injection.ts"
 import { hashOfRequest, hashOfText, newAffinityCookie } from "./hash-key.ts"
@@ -77,6 +78,8 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   responseStatus = 0
   responseFlags = ""
   responseDetails = ""
+  /** Of the service, as they came. */
+  responseTrailers = ""
   requestBodyBytes = 0
   responseBodyBytes = 0
   readonly #environment: ExchangeEnvironment
@@ -303,6 +306,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   }
 
   onUpstreamEnd(trailers: string): void {
+    this.responseTrailers = trailers
     this.#closeBooks()
     this.stream.sendEnd(this.stream.request.acceptsTrailers ? trailers : "")
   }
@@ -400,6 +404,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     counters.requestsActive--
     if (this.responseStatus === 101) counters.upgradesActive--
     counters.countResponse(this.responseStatus)
+    countRequest(this, this.#routing.clusters[this.#destination?.clusterIndex ?? -1], counters)
     if (accessLog !== null) accessLog.write(new ExchangeRecord(this))
   }
 }

@@ -4,7 +4,9 @@
  *
  * Gauges end in `Active`. All the rest only ever grow.
  */
+import { DestinationRequests } from "./destination-requests.ts"
 import { isResponseFlag, type ResponseFlag } from "./response-flags.ts"
+import { RouteCounts } from "./route-counts.ts"
 
 export class Counters {
   /** TCP connections accepted. */
@@ -41,6 +43,10 @@ export class Counters {
   responses5xx = 0
   /** Requests that ended without a response: the client went away first. */
   responsesNone = 0
+  /** By rule. */
+  readonly routes = new RouteCounts()
+  /** Requests that never came to a cluster: no route, answered by a rule, refused. Those that did are with the cluster. */
+  readonly unroutedRequests = new DestinationRequests()
   /** Upgraded connections (WebSocket and the like) and CONNECT tunnels. */
   upgradesTotal = 0
   upgradesActive = 0

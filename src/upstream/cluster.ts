@@ -8,6 +8,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import type { ClusterSpec } from "../compile/snapshot.ts"
+import { DestinationRequests } from "../telemetry/destination-requests.ts"
 import { CircuitBreaker } from "./circuit-breaker.ts"
 import { ClusterStats } from "./cluster-stats.ts"
 import { type CreatePool, Endpoint, formatHostText, type ResolvedEndpoint } from "./endpoint.ts"
@@ -30,6 +31,8 @@ export interface ClusterDeps<Pool extends EndpointPool> {
 
 export class Cluster<Pool extends EndpointPool> {
   readonly stats = new ClusterStats()
+  /** How the requests to it ended, for Istio's standard metrics. */
+  readonly requests = new DestinationRequests()
   private readonly deps: ClusterDeps<Pool>
   private readonly breaker: CircuitBreaker
   private currentSpec: ClusterSpec

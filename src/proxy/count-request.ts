@@ -1,0 +1,32 @@
+/** A finished exchange into Istio's standard metrics (semantics sheet 9.1), and into its rule's own count. */
+import type { ResponseHead } from "../http/message.ts"
+import type { Counters } from "../telemetry/counters.ts"
+import { type DestinationRequests, noGrpcStatus, notGrpc } from "../telemetry/destination-requests.ts"
+import type { HttpExchange } from "./http-exchange.ts"
+
+/** @param cluster undefined = the request never had one */
+export function countRequest(
+  exchange: HttpExchange,
+  cluster: { readonly requests: DestinationRequests } | undefined,
+  counters: Counters,
+): void {
+  const { route, responseStatus } = exchange
+  if (route !== null) counters.routes.count(route, responseStatus)
+  const requests = cluster === undefined ? counters.unroutedRequests : cluster.requests
+  const isGrpc = exchange.stream.request.isGrpc()
+  requests.record(
+    responseStatus,
+    exchange.responseFlags,
+    isGrpc ? grpcStatusOf(exchange.responseHead, exchange.responseTrailers) : notGrpc,
+    performance.now() - exchange.startedAtMs,
+    exchange.requestBodyBytes,
+    exchange.responseBodyBytes,
+  )
+}
+
+/** In the head of a trailers-only response, or in the trailers. */
+function grpcStatusOf(head: ResponseHead | null, trailers: string): number {
+  const inTrailers = /(?:^|\n)grpc-status:[ \t]*([0-9]{1,3})[ \t]*\r?\n/i.exec(trailers)?.[1]
+  const text = head?.fields.joinedValue("grpc-status") ?? inTrailers ?? ""
+  return /^[0-9]{1,3}$/.test(text) ? Number(text) : noGrpcStatus
+}

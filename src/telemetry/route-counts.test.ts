@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test"
+import type { Route, Snapshot } from "../compile/snapshot.ts"
+import { snapshotOf } from "../explain/explain.fixture.ts"
+import { RouteCounts } from "./route-counts.ts"
+
+const rule = (name: string, path: string) =>
+  `    - { name: "${name}", match: [{ uri: { exact: ${path} } }], directResponse: { status: 200 } }`
+
+function snapshotWith(...rules: readonly string[]): Snapshot {
+  return snapshotOf(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: shop }
+spec:
+  hosts: [shop.example]
+  gateways: [edge]
+  http:
+${rules.join("\n")}
+`)
+}
+
+function routesOf(snapshot: Snapshot): readonly Route[] {
+  const chain = snapshot.listeners[0]?.filterChains[0]
+  return chain?.kind === "http" ? (chain.routes.virtualHosts[0]?.routes ?? []) : []
+}
+
+test("responses count by rule and class; no response is neither kind of error", () => {
+  const [route] = routesOf(snapshotWith(rule("a", "/a")))
+  if (route === undefined) throw new Error("no route")
+  const counts = new RouteCounts()
+  expect(counts.of(route)).toBeNull()
+  for (const status of [200, 302, 404, 500, 503, 0]) counts.count(route, status)
+  expect(counts.of(route)).toMatchObject({ total: 6, clientErrors: 1, serverErrors: 2 })
+})
+
+test("a new configuration goes on counting where a rule stays, wherever it stands now", () => {
+  const before = snapshotWith(rule("a", "/a"), rule("", "/b"), rule("", "/c"))
+  const after = snapshotWith(rule("new", "/n"), rule("", "/b"), rule("a", "/a"), rule("", "/c"))
+  const counts = new RouteCounts()
+  for (const [index, route] of routesOf(before).entries()) {
+    for (let time = 0; time <= index; time++) counts.count(route, 200)
+  }
+  counts.adopt(before, after)
+  expect(routesOf(after).map((route) => [route.name, counts.of(route)?.total ?? 0])).toEqual([
+    ["new", 0],
+    ["", 2],
+    ["a", 1],
+    ["", 3],
+  ])
+})
