@@ -174,6 +174,7 @@ export interface RouteMatch {
 }
 
 export type PathMatch =
+  /** No condition: every path that starts with `/`, as Istio's match-all prefix. */
   | { readonly kind: "any" }
   | { readonly kind: "exact"; readonly value: string; readonly ignoreCase: boolean }
   | { readonly kind: "prefix"; readonly value: string; readonly ignoreCase: boolean }

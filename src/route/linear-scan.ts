@@ -21,7 +21,7 @@ export function scanRoutes(routes: readonly Route[], input: MatchInput): Route |
 export function pathHolds(match: PathMatch, path: string): boolean {
   switch (match.kind) {
     case "any":
-      return true
+      return path.startsWith("/")
     case "exact":
       return match.ignoreCase ? asciiLowerCase(path) === asciiLowerCase(match.value) : path === match.value
     case "prefix":

@@ -36,7 +36,7 @@ export function reasonAgainst(route: Route, input: MatchInput): string | null {
 function describePathFailure(match: PathMatch): string {
   switch (match.kind) {
     case "any":
-      return "is never refused"
+      return "does not start with /"
     case "exact":
       return `is not exactly ${quoted(match.value)}${match.ignoreCase ? " (case ignored)" : ""}`
     case "prefix":

@@ -36,10 +36,11 @@ describe("path matching (Istio semantics sheet 2.4)", () => {
     expect(found([[pathRegex("/fo+.*1")]], "/foo?a=1")).toBeNull()
   })
 
-  test("an empty prefix and no path at all match everything", () => {
+  test("an empty prefix matches everything, no path condition all that starts with / (sheet 4.4)", () => {
     expect(found([[prefix("")]], "/x")).toBe(0)
     expect(found([[anyPath]], "/x")).toBe(0)
-    expect(found([[anyPath]], "*")).toBe(0)
+    expect(found([[anyPath]], "*")).toBeNull()
+    expect(found([[prefix("")]], "*")).toBe(0)
   })
 
   test("case counts, unless ignoreUriCase; which regexes do not have", () => {

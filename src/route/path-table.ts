@@ -47,7 +47,8 @@ export function buildPathTable(routes: readonly Route[]): PathTable {
     const unconditional = predicates.length === 0
     switch (path.kind) {
       case "any":
-        asSent.push({ key: "", kind: "prefix", index, unconditional })
+        // Istio's match-all is the prefix `/`: `OPTIONS *` is not under it.
+        asSent.push({ key: "/", kind: "prefix", index, unconditional })
         break
       case "exact":
       case "prefix":

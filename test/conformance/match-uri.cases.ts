@@ -67,6 +67,12 @@ export const matchUri: CaseGroup = {
       exchanges: [goes("OPTIONS *", "one", { upstream: { startLine: "OPTIONS * HTTP/1.1" } }), misses("GET /*")],
     },
     {
+      name: "http.match: a rule without a match does not take OPTIONS *",
+      source: "sheet 4.4; Istio route.go translates no match to the prefix /",
+      http: `- ${TO_ONE}`,
+      exchanges: [misses("OPTIONS *"), goes("OPTIONS /", "one")],
+    },
+    {
       name: "http.match.uri.prefix: / does not match OPTIONS *",
       source: "sheet 4.4",
       http: uri("{ prefix: / }"),
