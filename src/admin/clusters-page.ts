@@ -58,7 +58,7 @@ export function clusterMetricFamilies(clusters: readonly ClusterView[]): readonl
 
 /** A counter's name ends in `_total`, whatever Envoy calls it. */
 function prometheusName(stat: string, kind: "counter" | "gauge"): string {
-  const name = `portcullis_cluster_${stat}`
+  const name = `portcullis_cluster_${stat.replaceAll(".", "_")}`
   return kind === "counter" && !name.endsWith("_total") ? `${name}_total` : name
 }
 

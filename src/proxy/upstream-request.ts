@@ -66,6 +66,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   readonly #timeoutMs: number
   readonly #perTryTimeoutMs: number
   readonly #hash: number
+  /** One destination, balanced by a key: a retry goes where the key says, as Istio has it (semantics sheet 3.6). */
+  readonly #isTied: boolean
   #endpoint: Endpoint<HttpPool> | null = null
   #connection: UpstreamStream | null = null
   #tried: Endpoint<HttpPool>[] | null = null
@@ -103,6 +105,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#timeoutMs = timeoutMs
     this.#perTryTimeoutMs = shortenedPerTryTimeoutMs(action.retry?.perTryTimeoutMs ?? 0, timeoutMs)
     this.#hash = hash
+    this.#isTied = cluster.spec.hash !== null && action.destinations.entries.length === 1
   }
 
   get authority(): string {
@@ -344,7 +347,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const { stats } = this.#cluster
     const failed = this.#endpoint
     this.#connection = null
-    if (policy.avoidPreviousHosts && failed !== null) {
+    if (policy.avoidPreviousHosts && !this.#isTied && failed !== null) {
       this.#tried ??= []
       this.#tried.push(failed)
     }
