@@ -13,6 +13,7 @@ import {
 } from "./flags.ts"
 import { type CommandText, commandTexts, programEpilogue, programSummary } from "./help-text.ts"
 import {
+  parseCertsOptions,
   parseCheckOptions,
   parseExplainOptions,
   parseLogOptions,
@@ -90,6 +91,12 @@ async function runCommand(
       if (isUsageError(options)) return refuse(options, terminal)
       const { proxyConfig } = await import("./proxy-config.ts")
       return proxyConfig(options, terminal)
+    }
+    case "certs": {
+      const options = parseCertsOptions(operands, values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { certsDev } = await import("./certs.ts")
+      return certsDev(options, terminal)
     }
     case "version": {
       const options = parseLogOptions(values)

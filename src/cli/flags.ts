@@ -3,7 +3,7 @@
  * The environment variable follows from the long name, so none can be forgotten.
  */
 
-export type CommandName = "run" | "check" | "explain" | "test" | "proxy-config" | "version"
+export type CommandName = "run" | "check" | "explain" | "test" | "proxy-config" | "certs" | "version"
 
 export interface Flag {
   /** Long name without dashes. */
@@ -20,7 +20,7 @@ export interface Flag {
 }
 
 const configurationCommands = ["run", "check", "explain", "test", "proxy-config"] as const
-const allCommands = ["run", "check", "explain", "test", "proxy-config", "version"] as const
+const allCommands = ["run", "check", "explain", "test", "proxy-config", "certs", "version"] as const
 
 export const flags: readonly Flag[] = [
   {
@@ -238,6 +238,33 @@ export const flags: readonly Flag[] = [
     defaultText: "the URL's host",
     description: "server name of the TLS handshake",
     commands: ["explain"],
+  },
+  {
+    name: "out",
+    short: "",
+    valueName: "DIR",
+    isRepeatable: false,
+    defaultText: "./certs",
+    description: "folder to write to; what run reads with --secrets",
+    commands: ["certs"],
+  },
+  {
+    name: "host",
+    short: "",
+    valueName: "NAME",
+    isRepeatable: true,
+    defaultText: "localhost",
+    description: "a server certificate for this host name or IP address; repeatable, or a list with commas",
+    commands: ["certs"],
+  },
+  {
+    name: "force",
+    short: "",
+    valueName: "",
+    isRepeatable: false,
+    defaultText: "",
+    description: "replace files that are there",
+    commands: ["certs"],
   },
   {
     name: "log-level",

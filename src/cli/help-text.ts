@@ -140,6 +140,23 @@ Examples:
   portcullis pc routes -f routes.yaml --name http.80 -o json
 `
 
+const certsSummary = `Makes a development PKI: a root, an intermediate, a server certificate per --host, and
+a client certificate. run --secrets DIR reads the folder as it is: a Gateway's
+credentialName is the host's name (*.example.com is wildcard.example.com).
+
+The keys of root and intermediate are not kept: a folder is made once, whole.`
+
+const certsEpilogue = `
+Exit codes:
+  0  written
+  1  files are there already (see --force), or cannot be written
+  2  wrong usage
+
+Examples:
+  portcullis certs dev --host shop.example.com --host partners.example.com
+  portcullis certs dev --out /etc/portcullis/certs --host '*.example.com' --force
+`
+
 export const commandTexts: readonly CommandText[] = [
   {
     name: "run",
@@ -180,6 +197,14 @@ export const commandTexts: readonly CommandText[] = [
     description: proxyConfigSummary,
     epilogue: proxyConfigEpilogue,
     operands: { usage: "KIND", help: "listeners, routes, clusters or endpoints" },
+  },
+  {
+    name: "certs",
+    aliases: [],
+    summary: "certificates for development",
+    description: certsSummary,
+    epilogue: certsEpilogue,
+    operands: { usage: "dev", help: "what to make: dev" },
   },
   {
     name: "version",

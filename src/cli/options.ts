@@ -2,6 +2,8 @@
  * From flag values (all text) to the typed options of each command. Pure: nothing is opened or looked up here.
  * The first thing that is wrong is the answer.
  */
+
+import { isIP } from "node:net"
 import { parseHeader, parseUrl, type RequestHeader, type RequestToExplain } from "../explain/request-to-explain.ts"
 import { type AccessLogFormat, compileAccessLogFormat } from "../telemetry/access-log-format.ts"
 import { type LogFormat, type LogLevel, logLevels } from "../telemetry/log.ts"
@@ -153,6 +155,38 @@ export function parseRunOptions(values: FlagValues): RunOptions | UsageError {
   if (isUsageError(noWatch)) return noWatch
   return { ...configuration, ...log, bindAddresses, admin, statusPort, accessLog, drainMs, watch: !noWatch }
 }
+
+/** `certs dev`. */
+export interface CertsOptions {
+  readonly outFolder: string
+  /** Lower-cased, at least one. */
+  readonly hosts: readonly string[]
+  /** Replace what is there. */
+  readonly force: boolean
+}
+
+export function parseCertsOptions(operands: readonly string[], values: FlagValues): CertsOptions | UsageError {
+  const [what, ...more] = operands
+  if (what !== "dev" || more.length > 0) {
+    return usageError("certs makes one thing only: dev", "write portcullis certs dev --host shop.example.com")
+  }
+  const log = parseLogOptions(values)
+  if (isUsageError(log)) return log
+  const outFolder = single(values, "out", defaults.secrets)
+  if (outFolder === "") return usageError("--out: the folder is empty", "write --out ./certs")
+  const hosts = (values.get("host") ?? ["localhost"])
+    .flatMap((list) => list.split(","))
+    .map((host) => host.toLowerCase())
+  for (const host of hosts) {
+    if (isIP(host) !== 0 || certificateHost.test(host)) continue
+    return usageError(`--host: ${JSON.stringify(host)} is neither a host name nor an IP address`)
+  }
+  const force = parseSwitch("force", single(values, "force", "false"))
+  if (isUsageError(force)) return force
+  return { outFolder, hosts: [...new Set(hosts)], force }
+}
+
+const certificateHost = /^(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/
 
 export function parseLogOptions(values: FlagValues): LogOptions | UsageError {
   const logLevel = parseChoice("log-level", single(values, "log-level", "info"), logLevels)
