@@ -4,6 +4,8 @@
  */
 import type { Http2Limits } from "./limits.ts"
 
+const WINDOW_UPDATES_PER_STREAM = 2
+
 /** So many at once, then so many per second. */
 export class TokenBucket {
   readonly #tokensMax: number
@@ -26,14 +28,15 @@ export class TokenBucket {
     return true
   }
 
+  /** Earned, so that it may go over what there is at first. */
   give(tokens: number): void {
-    this.#tokens = Math.min(this.#tokensMax, this.#tokens + tokens)
+    this.#tokens += tokens
   }
 
   #refill(nowMs: number): void {
     const elapsedMs = Math.max(0, nowMs - this.#filledAtMs)
     this.#filledAtMs = nowMs
-    this.give((elapsedMs * this.#perSecond) / 1000)
+    this.#tokens = Math.min(this.#tokensMax, this.#tokens + (elapsedMs * this.#perSecond) / 1000)
   }
 }
 
@@ -72,5 +75,10 @@ export class AbuseGuard {
   /** What we send gives the peer something to acknowledge. */
   onDataSent(): void {
     this.#windowUpdates.give(this.#windowUpdatesPerDataFrame)
+  }
+
+  /** Some clients widen the window of each stream when they open it. */
+  onStreamOpened(): void {
+    this.#windowUpdates.give(WINDOW_UPDATES_PER_STREAM)
   }
 }

@@ -5,6 +5,7 @@
  *
  * Server push is not used; priorities are accepted and ignored; extended CONNECT (RFC 8441) is offered.
  */
+import { flushCorked } from "../../net/output.ts"
 import type { TcpSocket } from "../../net/socket.ts"
 import type { ServerConnectionHost } from "../h1/server-connection.ts"
 import { RequestHead } from "../message.ts"
@@ -110,9 +111,8 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
       return
     }
     if (!this.isServing) return
-    for (const stream of this.queue.blockedSince(nowMs - limits.http2.blockedOutputTimeoutMs)) {
-      if (this.resetStream(stream, ErrorCode.cancel, "h2_blocked_output") !== 0) return
-    }
+    this.#resetStalled(nowMs)
+    if (!this.isServing) return
     if (this.isInsideFieldBlock && waitedMs > limits.requestHeadTimeoutMs) {
       this.fail(ErrorCode.enhanceYourCalm, "h2_field_block_timeout")
     } else if (this.isSettingsOverdue(nowMs)) {
@@ -127,6 +127,16 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
     }
   }
 
+  /** Responses whose client takes nothing of them any more. */
+  #resetStalled(nowMs: number): void {
+    const stalled = this.queue.blockedSince(nowMs - this.limits.http2.blockedOutputTimeoutMs)
+    if (stalled.length === 0) return
+    for (const stream of stalled) {
+      if (this.resetStream(stream, ErrorCode.cancel, "h2_blocked_output") !== 0) break
+    }
+    flushCorked()
+  }
+
   /** No exchange is interrupted: GOAWAY, and after a round trip the last stream that will be served (section 6.8). */
   drain(): void {
     if (!this.isServing || this.#drain !== Drain.none) return
@@ -134,6 +144,8 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
     this.waitingSinceMs = this.coarseNowMs
     writeGoAway(this.output, STREAM_ID_MAX, ErrorCode.noError, "draining")
     this.ping()
+    // Whoever drains is no socket event: nobody else would send it now.
+    flushCorked()
   }
 
   protected override onPingAcknowledged(): void {
@@ -214,6 +226,7 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
     const fault = buildRequestHead(collector, request, this.#host.scheme, isEndStream, this.limits)
     const stream = new Http2ServerStream(this, streamId, request, this, this.#releaseHead)
     this.streams.set(streamId, stream)
+    this.guard.onStreamOpened()
     const exchange = this.#host.openExchange(stream)
     // The answers of a draining listener are the last of their connection.
     if (this.#host.isDraining && this.#drain !== Drain.final) this.#announceLastStream()

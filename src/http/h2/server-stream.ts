@@ -166,6 +166,7 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
     if (this.#resetCode !== ErrorCode.noError || !this.isRemoteEnded) this.reset(this.#resetCode)
     else this.close()
     this.#releaseHead()
+    if (this.#resetCode !== ErrorCode.noError) this.session.countReset()
   }
 
   pauseRequest(): void {

@@ -418,8 +418,8 @@ export abstract class Session implements SocketOwner, FrameSink {
     return this.countReset()
   }
 
-  /** A stream ended early: was that one too many? @returns 0, or 1 after `fail` */
-  protected countReset(): number {
+  /** A stream ended early by the peer's doing: was that one too many? @returns 0, or 1 after `fail` */
+  countReset(): number {
     return this.guard.allowsReset(this.coarseNowMs) ? 0 : this.#calm("h2_rapid_reset")
   }
 
