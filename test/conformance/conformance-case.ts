@@ -21,6 +21,8 @@ export interface Answer {
 export interface Exchange {
   /** Request line without version, then field lines. Host, and Content-Length for a body, are added where missing. */
   readonly send: string | readonly string[]
+  /** Default `HTTP/1.1`. */
+  readonly version?: string
   /** Latin1. */
   readonly body?: string
   /** The Gateway's port number; default 80. */

@@ -111,7 +111,7 @@ function requestBytes(exchange: Exchange, host: string): string {
   const fields = [...written]
   if (!has("host")) fields.unshift(`Host: ${host}`)
   if (exchange.body !== undefined && !has("transfer-encoding")) fields.push(`Content-Length: ${body.length}`)
-  return `${[`${line} HTTP/1.1`, ...fields].map((each) => `${each}\r\n`).join("")}\r\n${body}`
+  return `${[`${line} ${exchange.version ?? "HTTP/1.1"}`, ...fields].map((each) => `${each}\r\n`).join("")}\r\n${body}`
 }
 
 /** What a service received, as far as the case looks at it. */
