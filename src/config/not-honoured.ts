@@ -17,28 +17,7 @@ interface NotHonoured {
 }
 
 const table: readonly NotHonoured[] = [
-  { kind: "Gateway", path: "spec.servers[].port.protocol", values: ["HTTPS", "TLS", "TCP", "MONGO", "MYSQL", "REDIS"] },
   { kind: "Gateway", path: "spec.servers[].defaultEndpoint" },
-  { kind: "Gateway", path: "spec.servers[].tls.mode" },
-  { kind: "Gateway", path: "spec.servers[].tls.credentialName" },
-  { kind: "Gateway", path: "spec.servers[].tls.credentialNames" },
-  { kind: "Gateway", path: "spec.servers[].tls.serverCertificate" },
-  { kind: "Gateway", path: "spec.servers[].tls.privateKey" },
-  { kind: "Gateway", path: "spec.servers[].tls.tlsCertificates" },
-  { kind: "Gateway", path: "spec.servers[].tls.caCertificates" },
-  { kind: "Gateway", path: "spec.servers[].tls.caCertCredentialName" },
-  { kind: "Gateway", path: "spec.servers[].tls.caCrl" },
-  { kind: "Gateway", path: "spec.servers[].tls.subjectAltNames" },
-  { kind: "Gateway", path: "spec.servers[].tls.verifyCertificateSpki" },
-  { kind: "Gateway", path: "spec.servers[].tls.verifyCertificateHash" },
-  { kind: "Gateway", path: "spec.servers[].tls.minProtocolVersion" },
-  { kind: "Gateway", path: "spec.servers[].tls.maxProtocolVersion" },
-  { kind: "Gateway", path: "spec.servers[].tls.cipherSuites" },
-  { kind: "Gateway", path: "spec.servers[].tls.ecdhCurves" },
-  { kind: "Gateway", path: "spec.servers[].tls.insecureSkipVerify" },
-
-  { kind: "VirtualService", path: "spec.tls" },
-  { kind: "VirtualService", path: "spec.tcp" },
 
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.h2UpgradePolicy", values: ["UPGRADE"] },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2KeepAlive" },
