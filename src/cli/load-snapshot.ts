@@ -2,12 +2,13 @@
  * From files to a Snapshot, or to what is wrong with them: the one way both `check` and `run` take, at the start and
  * on every reload.
  */
-import { type CompileOptions, compile } from "../compile/compile.ts"
+import { type CompileOptions, compiling } from "../compile/compile.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { type Diagnostic, hasErrors } from "../config/diagnostics.ts"
 import { loadConfiguration } from "../config/load-configuration.ts"
 import type { Resource } from "../config/resources.ts"
 import type { SourceFile } from "../config/source-text.ts"
+import { runInSlices } from "../config/time-slices.ts"
 import { type LoadedCredentials, loadCredentials, noCredentials } from "../security/load-credentials.ts"
 import { Secrets } from "../security/secrets.ts"
 import type { ConfigurationOptions } from "./options.ts"
@@ -50,7 +51,7 @@ export class ConfigurationLoader {
     const { files } = loaded
     const credentials = noCredentials.byChain
     if (hasErrors(loaded.diagnostics)) return { snapshot: null, credentials, diagnostics: loaded.diagnostics, files }
-    const compiled = compile(loaded.resources, this.#compileOptions)
+    const compiled = await runInSlices(compiling(loaded.resources, this.#compileOptions))
     const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
     if (hasErrors(diagnostics)) return { snapshot: null, credentials, diagnostics, files }
     const secrets = this.#secretsOf(loaded.resources)

@@ -2,7 +2,9 @@
  * Which VirtualServices a Gateway's servers serve: by `gateways`, by `exportTo` as seen from the Gateway's namespace,
  * and by hosts that meet (Istio semantics sheet 1.5). Also the order in which they are joined (2.1).
  */
+
 import type { GatewayResource, VirtualServiceResource } from "../config/resources.ts"
+import type { Steps } from "../config/steps.ts"
 import { Nearness, nearness } from "./export-to.ts"
 import type { GatewayServer } from "./gateway-servers.ts"
 import { HostIndex } from "./host-names.ts"
@@ -54,12 +56,12 @@ interface Candidates {
  * @param known           every Gateway's `NAMESPACE/NAME`, served or not.
  * @param virtualServices in creation order. Those without hosts are delegates and bind to nothing.
  */
-export function bindVirtualServices(
+export function* bindVirtualServices(
   served: readonly GatewayResource[],
   known: ReadonlySet<string>,
   virtualServices: readonly VirtualServiceResource[],
   report: Report,
-): Bindings {
+): Steps<Bindings> {
   const candidates = new Map<string, Candidates>()
   for (const { metadata } of served) {
     candidates.set(qualifiedName(metadata), { gatewayNamespace: metadata.namespace, found: [] })
@@ -67,6 +69,7 @@ export function bindVirtualServices(
 
   const bound: BoundVirtualService[] = []
   for (const resource of virtualServices) {
+    yield
     const { namespace } = resource.metadata
     const written = resource.spec.hosts ?? []
     if (written.length === 0) continue

@@ -10,6 +10,7 @@
  */
 import type { Diagnosed } from "../config/diagnostics.ts"
 import type { GatewayResource, Resource } from "../config/resources.ts"
+import { runAtOnce, type Steps } from "../config/steps.ts"
 import {
   type Bindings,
   type BoundVirtualService,
@@ -48,6 +49,11 @@ export interface CompileOptions {
 }
 
 export function compile(resources: readonly Resource[], options: CompileOptions): Diagnosed<Snapshot> {
+  return runAtOnce(compiling(resources, options))
+}
+
+/** The same in steps of about one VirtualService each, for whoever has something else to do meanwhile. */
+export function* compiling(resources: readonly Resource[], options: CompileOptions): Steps<Diagnosed<Snapshot>> {
   const report = new Report()
   const inventory = sortByKind(resources)
   const served = inventory.gateways.filter((gateway) => isServed(gateway, options.selector))
@@ -74,10 +80,10 @@ export function compile(resources: readonly Resource[], options: CompileOptions)
   const destinations = new DestinationResolver(services, rules, clusters, options.dnsFallback, report)
 
   const groups = mergeServers(served, options.portMap, report)
-  const bindings = bindVirtualServices(served, knownGateways, inventory.virtualServices, report)
+  const bindings = yield* bindVirtualServices(served, knownGateways, inventory.virtualServices, report)
   const delegates = indexDelegates(inventory.virtualServices)
   const sources = new CompiledSources(groups, bindings, delegates, services, clusters, destinations, options, report)
-  const listeners = compileListeners(groups, sources)
+  const listeners = yield* compileListeners(groups, sources)
   reportUnmetHosts(bindings.bound, report)
 
   const value: Snapshot = { listeners, clusters: clusters.clusters, ...countRoutes(listeners) }

@@ -2,6 +2,7 @@
  * Server groups to listeners (Istio semantics sheet 1.2, 1.3, 1.6, 1.10, 8). Each kind of server makes its own filter
  * chains; a group whose servers make none is not opened (8.1 (5)).
  */
+import type { Steps } from "../config/steps.ts"
 import { buildHostTable } from "../route/host-table.ts"
 import type { GatewayServer, ServerGroup } from "./gateway-servers.ts"
 import {
@@ -21,10 +22,13 @@ export interface ListenerSources extends VirtualHostSources, Layer4Sources {
   readonly report: Report
 }
 
-export function compileListeners(groups: readonly ServerGroup[], sources: ListenerSources): readonly Listener[] {
+export function* compileListeners(
+  groups: readonly ServerGroup[],
+  sources: ListenerSources,
+): Steps<readonly Listener[]> {
   const listeners: Listener[] = []
   for (const group of groups) {
-    const filterChains = compileFilterChains(group, sources)
+    const filterChains = yield* compileFilterChains(group, sources)
     if (filterChains.length === 0) continue
     listeners.push({
       name: listenerName(group.bind, namingPort(group)),
@@ -38,31 +42,31 @@ export function compileListeners(groups: readonly ServerGroup[], sources: Listen
 }
 
 /** In the order of the servers. Plain HTTP servers share one chain without server names, at the first one's place. */
-function compileFilterChains(group: ServerGroup, sources: ListenerSources): readonly FilterChain[] {
+function* compileFilterChains(group: ServerGroup, sources: ListenerSources): Steps<readonly FilterChain[]> {
   const plainHttp = group.servers.filter((server) => server.kind === "http")
   const chains: FilterChain[] = []
   const taken = new TakenNames(sources.report)
   for (const server of group.servers) {
-    if (server.kind === "tls") chains.push(...tlsChains(group, server, taken, sources))
+    if (server.kind === "tls") chains.push(...(yield* tlsChains(group, server, taken, sources)))
     else if (server.kind === "tcp") chains.push(...tcpChains(server, sources))
-    else if (server === plainHttp[0]) chains.push(plainHttpChain(group, server, plainHttp, sources))
+    else if (server === plainHttp[0]) chains.push(yield* plainHttpChain(group, server, plainHttp, sources))
   }
   return chains
 }
 
-function plainHttpChain(
+function* plainHttpChain(
   group: ServerGroup,
   first: GatewayServer,
   servers: readonly GatewayServer[],
   sources: ListenerSources,
-): HttpFilterChain {
+): Steps<HttpFilterChain> {
   const port = namingPort(group)
   return {
     kind: "http",
     tls: null,
     serverNames: [],
     ...originOf(first),
-    routes: routeConfiguration(httpRouteConfigurationName(group.bind, port), servers, port, sources),
+    routes: yield* routeConfiguration(httpRouteConfigurationName(group.bind, port), servers, port, sources),
   }
 }
 
@@ -73,12 +77,12 @@ function tcpChains(server: GatewayServer, sources: ListenerSources): readonly Fi
   return []
 }
 
-function tlsChains(
+function* tlsChains(
   group: ServerGroup,
   server: GatewayServer,
   taken: TakenNames,
   sources: ListenerSources,
-): readonly FilterChain[] {
+): Steps<readonly FilterChain[]> {
   const { tls, port } = server.server
   const mode = tls?.mode ?? "PASSTHROUGH"
   if (tls === undefined || mode === "PASSTHROUGH" || mode === "AUTO_PASSTHROUGH") {
@@ -102,7 +106,7 @@ function tlsChains(
   const chain = { tls: downstreamTls, serverNames: withoutCatchAll(names), ...originOf(server) }
   if (isHttp) {
     const name = httpsRouteConfigurationName(group.bind, port, server.gateway.metadata)
-    return [{ kind: "http", ...chain, routes: routeConfiguration(name, [server], port.number, sources) }]
+    return [{ kind: "http", ...chain, routes: yield* routeConfiguration(name, [server], port.number, sources) }]
   }
   const forwarding = tcpForwarding(server, sources)
   if (forwarding !== null) return [{ kind: "tcp", ...chain, ...forwarding }]
@@ -115,13 +119,13 @@ function withoutCatchAll(names: readonly string[]): readonly string[] {
   return names.includes("*") ? [] : names
 }
 
-function routeConfiguration(
+function* routeConfiguration(
   name: string,
   servers: readonly GatewayServer[],
   port: number,
   sources: VirtualHostSources,
-): RouteConfiguration {
-  const virtualHosts = compileVirtualHosts(servers, port, sources)
+): Steps<RouteConfiguration> {
+  const virtualHosts = yield* compileVirtualHosts(servers, port, sources)
   return {
     name,
     virtualHosts,

@@ -3,6 +3,7 @@
  * joined, hosts with the very same routes folded into one (Istio semantics sheet 1.6, 1.7, 2.1).
  * Source: Istio `pilot/pkg/networking/core/gateway.go` (`buildGatewayHTTPRouteConfig`, `collapseDuplicateRoutes`).
  */
+import type { Steps } from "../config/steps.ts"
 import { buildPathTable } from "../route/path-table.ts"
 import type { BoundVirtualService, ServedVirtualService } from "./bind-virtual-services.ts"
 import type { GatewayServer } from "./gateway-servers.ts"
@@ -32,16 +33,17 @@ interface OpenHost {
  * @param boundPort names the placeholder that stands for "nothing bound".
  * @returns sorted by name, never empty.
  */
-export function compileVirtualHosts(
+export function* compileVirtualHosts(
   servers: readonly GatewayServer[],
   boundPort: number,
   sources: VirtualHostSources,
-): readonly VirtualHost[] {
+): Steps<readonly VirtualHost[]> {
   const open = new Map<string, OpenHost>()
   for (const server of servers) {
     const declaredPort = server.server.port.number
     const requireTls = server.server.tls?.httpsRedirect ?? false
     for (const { virtualService, hosts } of sources.virtualServicesOf(server)) {
+      yield
       const routes = sources.routesOf(virtualService, server)
       // A VirtualService without a route for this server does not even make a virtual host.
       if (routes.length === 0) continue
@@ -50,9 +52,12 @@ export function compileVirtualHosts(
     if (requireTls) requireTlsOfServerHosts(open, server, declaredPort)
   }
   if (open.size === 0) return [placeholder(boundPort)]
-  return foldHosts(open)
-    .map(closeHost)
-    .toSorted((left, right) => compareText(left.name, right.name))
+  const closed: VirtualHost[] = []
+  for (const folded of foldHosts(open)) {
+    yield
+    closed.push(closeHost(folded))
+  }
+  return closed.toSorted((left, right) => compareText(left.name, right.name))
 }
 
 function contribute(
