@@ -4,11 +4,11 @@
  */
 import { type Context, Hono } from "hono"
 import { isLogLevel, logLevels } from "../telemetry/log.ts"
-import { processMetricFamilies, processStats } from "../telemetry/process-metrics.ts"
-import { prometheusContentType, renderPrometheusText } from "../telemetry/prometheus-text.ts"
-import { certificateMetricFamilies, certsJson, certsText } from "./certs-page.ts"
-import { clusterMetricFamilies, clusterStats, clustersJson, clustersText } from "./clusters-page.ts"
+import { processStats } from "../telemetry/process-metrics.ts"
+import { certsJson, certsText } from "./certs-page.ts"
+import { clusterStats, clustersJson, clustersText } from "./clusters-page.ts"
 import { answerExplain, answerProxyConfig, configDumpJson } from "./inspect-pages.ts"
+import { answerPrometheus } from "./metrics-page.ts"
 import { routesJson, routesText } from "./routes-page.ts"
 import type { RunningGateway } from "./running-gateway.ts"
 import { listenersJson, listenersText, serverInfoJson } from "./server-pages.ts"
@@ -130,15 +130,6 @@ function answerStats(context: Context, gateway: RunningGateway): Response {
   const stats = [...processStats(gateway.counters), ...clusterStats(gateway.clusters)]
   if (wantsJson(context)) return json(context, { stats: stats.map(([name, value]) => ({ name, value })) })
   return context.text(stats.map(([name, value]) => `${name}: ${value}\n`).join(""))
-}
-
-function answerPrometheus(context: Context, gateway: RunningGateway): Response {
-  const families = [
-    ...processMetricFamilies(gateway.counters),
-    ...clusterMetricFamilies(gateway.clusters),
-    ...certificateMetricFamilies(gateway.tlsServers),
-  ]
-  return context.body(renderPrometheusText(families), 200, { "content-type": prometheusContentType })
 }
 
 function answerConfigDump(context: Context, gateway: RunningGateway): Response {

@@ -56,10 +56,10 @@ export function clusterMetricFamilies(clusters: readonly ClusterView[]): readonl
   )
 }
 
-/** A counter's name ends in `_total`, whatever Envoy calls it. */
+/** A counter's name ends in `_total` and a gauge's does not, whatever Envoy calls it. */
 function prometheusName(stat: string, kind: "counter" | "gauge"): string {
-  const name = `portcullis_cluster_${stat.replaceAll(".", "_")}`
-  return kind === "counter" && !name.endsWith("_total") ? `${name}_total` : name
+  const name = `portcullis_cluster_${stat}`.replaceAll(".", "_").replace(/_total$/, "")
+  return kind === "counter" ? `${name}_total` : name
 }
 
 type EndpointStat = readonly [name: string, type: "COUNTER" | "GAUGE", value: number]

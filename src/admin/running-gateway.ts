@@ -4,6 +4,7 @@
  */
 import type { ClusterSpec, Snapshot } from "../compile/snapshot.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { DestinationRequests } from "../telemetry/destination-requests.ts"
 import type { Log } from "../telemetry/log.ts"
 
 /** Envoy's `ServerInfo.State`. */
@@ -78,6 +79,7 @@ export interface ClusterView {
   readonly spec: ClusterSpec
   readonly endpoints: readonly EndpointView[]
   readonly stats: { snapshotStats(): readonly StatView[] }
+  readonly requests: DestinationRequests
 }
 
 export interface EndpointView {

@@ -101,7 +101,7 @@ export class GatewayProcess implements RunningGateway {
   /** Loads and serves for the first time. @returns false = it cannot; what is wrong has been printed. */
   async start(): Promise<boolean> {
     const loaded = await this.#options.load()
-    await this.#options.print(this.#render(loaded))
+    await this.#options.print(this.#render(loaded, this.#options.useColor))
     if (loaded.snapshot === null) {
       await this.#options.print(`portcullis: not started: ${summarizeDiagnostics(loaded.diagnostics)}\n`)
       return false
@@ -181,8 +181,9 @@ export class GatewayProcess implements RunningGateway {
   async #replaceConfiguration(): Promise<ReloadOutcome> {
     const startedAtMs = performance.now()
     const loaded = await this.#options.load()
-    const diagnostics = this.#render(loaded)
-    await this.#options.print(diagnostics)
+    await this.#options.print(this.#render(loaded, this.#options.useColor))
+    // For the admin interface, which is no terminal.
+    const diagnostics = this.#render(loaded, false)
     if (loaded.snapshot === null) {
       this.log.error(
         `configuration not reloaded, the old one keeps serving: ${summarizeDiagnostics(loaded.diagnostics)}`,
@@ -209,6 +210,7 @@ export class GatewayProcess implements RunningGateway {
 
   async #serve(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Promise<readonly string[]> {
     const failures = await this.#options.engine.apply(snapshot, credentials)
+    this.counters.routes.adopt(this.#snapshot, snapshot)
     this.#snapshot = snapshot
     this.#options.onServed(snapshot)
     this.#isEveryListenerBound = failures.length === 0
@@ -216,8 +218,8 @@ export class GatewayProcess implements RunningGateway {
     return failures
   }
 
-  #render(loaded: LoadedConfiguration): string {
-    return renderDiagnostics(loaded.diagnostics, loaded.files, { format: "text", color: this.#options.useColor })
+  #render(loaded: LoadedConfiguration, color: boolean): string {
+    return renderDiagnostics(loaded.diagnostics, loaded.files, { format: "text", color })
   }
 }
 

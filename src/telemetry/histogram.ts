@@ -33,4 +33,13 @@ export class Histogram {
       return total
     })
   }
+
+  /** Adds what another one has observed. */
+  add(other: Histogram): void {
+    for (let bucket = 0; bucket < this.#counts.length; bucket++) {
+      this.#counts[bucket] = (this.#counts[bucket] as number) + (other.#counts[bucket] as number)
+    }
+    this.sum += other.sum
+    this.count += other.count
+  }
 }

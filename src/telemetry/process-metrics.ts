@@ -3,7 +3,7 @@
  * own stat names for `/stats`, where people look for them. One table, so that a counter cannot appear in one only.
  */
 import type { Counters } from "./counters.ts"
-import type { MetricFamily, MetricSample } from "./prometheus-text.ts"
+import type { MetricSample, NumberFamily } from "./prometheus-text.ts"
 
 interface CounterRow {
   readonly prometheusName: string
@@ -142,8 +142,8 @@ const rows: readonly CounterRow[] = [
 ]
 
 /** Every counter of the process; those per flag and per fault only where they are not 0. */
-export function processMetricFamilies(counters: Counters): readonly MetricFamily[] {
-  const families: MetricFamily[] = rows.map((row) => ({
+export function processMetricFamilies(counters: Counters): readonly NumberFamily[] {
+  const families: NumberFamily[] = rows.map((row) => ({
     name: row.prometheusName,
     help: row.help,
     type: row.type,

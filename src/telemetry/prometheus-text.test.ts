@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test"
 import { Counters } from "./counters.ts"
+import { Histogram } from "./histogram.ts"
 import { processMetricFamilies, processStats } from "./process-metrics.ts"
-import { renderPrometheusText } from "./prometheus-text.ts"
+import { renderMetrics } from "./prometheus-text.ts"
 import { responseFlags } from "./response-flags.ts"
 
 /** The grammar of the text exposition format 0.0.4, line by line. */
@@ -10,17 +11,20 @@ const linePattern =
 
 describe("Prometheus text", () => {
   test("HELP, TYPE and samples, escaped", () => {
-    const text = renderPrometheusText([
-      {
-        name: "portcullis_a_total",
-        help: 'Back\\slash, "quotes" and\na new line.',
-        type: "counter",
-        samples: [
-          { labels: { cluster: 'a"b\\c\nd', port: "80" }, value: 3 },
-          { labels: {}, value: 1e21 },
-        ],
-      },
-    ])
+    const text = renderMetrics(
+      [
+        {
+          name: "portcullis_a_total",
+          help: 'Back\\slash, "quotes" and\na new line.',
+          type: "counter",
+          samples: [
+            { labels: { cluster: 'a"b\\c\nd', port: "80" }, value: 3 },
+            { labels: {}, value: 1e21 },
+          ],
+        },
+      ],
+      "prometheus",
+    )
     expect(text).toBe(
       '# HELP portcullis_a_total Back\\\\slash, "quotes" and\\na new line.\n' +
         "# TYPE portcullis_a_total counter\n" +
@@ -34,7 +38,7 @@ describe("Prometheus text", () => {
     const family = (cluster: string) =>
       ({ name: "a", help: "A.", type: "gauge", samples: [{ labels: { cluster }, value: 1 }] }) as const
     const empty = { name: "b", help: "B.", type: "gauge", samples: [] } as const
-    expect(renderPrometheusText([family("x"), empty, family("y")])).toBe(
+    expect(renderMetrics([family("x"), empty, family("y")], "prometheus")).toBe(
       '# HELP a A.\n# TYPE a gauge\na{cluster="x"} 1\na{cluster="y"} 1\n',
     )
   })
@@ -44,10 +48,47 @@ describe("Prometheus text", () => {
       labels: {},
       value,
     }))
-    expect(renderPrometheusText([{ name: "a", help: "A.", type: "gauge", samples }])).toContain(
+    expect(renderMetrics([{ name: "a", help: "A.", type: "gauge", samples }], "prometheus")).toContain(
       "a NaN\na +Inf\na -Inf\n",
     )
   })
+})
+
+describe("histograms", () => {
+  const histogram = new Histogram()
+  for (const value of [0.2, 7, 4_000_000]) histogram.observe(value)
+  const family = { name: "a", help: "A.", type: "histogram", samples: [{ labels: { x: "y" }, histogram }] } as const
+
+  test("cumulative buckets, sum and count, with the other labels before le", () => {
+    const lines = renderMetrics([family], "prometheus").split("\n")
+    expect(lines.slice(0, 6)).toEqual([
+      "# HELP a A.",
+      "# TYPE a histogram",
+      'a_bucket{x="y",le="0.5"} 1',
+      'a_bucket{x="y",le="1"} 1',
+      'a_bucket{x="y",le="5"} 1',
+      'a_bucket{x="y",le="10"} 2',
+    ])
+    expect(lines.slice(-5)).toEqual([
+      'a_bucket{x="y",le="3600000"} 2',
+      'a_bucket{x="y",le="+Inf"} 3',
+      'a_sum{x="y"} 4000007.2',
+      'a_count{x="y"} 3',
+      "",
+    ])
+  })
+
+  test("OpenMetrics: bounds are floating-point numbers, the end is marked", () => {
+    const text = renderMetrics([family], "openmetrics")
+    expect(text).toContain('a_bucket{x="y",le="0.5"} 1\na_bucket{x="y",le="1.0"} 1\n')
+    expect(text).toEndWith('a_count{x="y"} 3\n# EOF\n')
+  })
+})
+
+test("OpenMetrics: a counter's family has no suffix, its samples have", () => {
+  const samples = [{ labels: {}, value: 1 }]
+  const text = renderMetrics([{ name: "a_total", help: 'Say "a".', type: "counter", samples }], "openmetrics")
+  expect(text).toBe('# HELP a Say \\"a\\".\n# TYPE a counter\na_total 1\n# EOF\n')
 })
 
 describe("the process's metrics", () => {
@@ -70,7 +111,7 @@ describe("the process's metrics", () => {
     counters.localReplies.NR += 2
     counters.countProtocolError("bare-line-feed")
     const families = processMetricFamilies(counters)
-    const lines = renderPrometheusText(families).trimEnd().split("\n")
+    const lines = renderMetrics(families, "prometheus").trimEnd().split("\n")
     for (const line of lines) expect(line).toMatch(linePattern)
     const names = lines.filter((line) => !line.startsWith("#")).map((line) => line.slice(0, line.lastIndexOf(" ")))
     expect(new Set(names).size).toBe(names.length)
