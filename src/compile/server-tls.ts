@@ -43,7 +43,8 @@ const versions: Readonly<Record<string, TlsVersion>> = Object.freeze({
 /** The Secret that stands for a workload's own certificate: there is no mesh here that hands one out. */
 const workloadCertificateName = "istio-mutual"
 
-const http11 = "http/1.1"
+/** Offered by every server that terminates TLS, those of TCP too (Istio semantics sheet 1.9). */
+const alpnProtocols: readonly string[] = ["h2", "http/1.1"]
 
 export type TerminatingMode = "SIMPLE" | "MUTUAL" | "OPTIONAL_MUTUAL" | "ISTIO_MUTUAL"
 
@@ -62,7 +63,7 @@ export function compileServerTls(
     versionMax: versions[tls.maxProtocolVersion ?? ""] ?? "TLSv1.3",
     cipherSuites: compileCipherSuites(tls.cipherSuites ?? []),
     curves: compileCurves(merged, tls.ecdhCurves ?? [], report),
-    alpnProtocols: [http11],
+    alpnProtocols,
     clientCertificates: mode === "SIMPLE" ? null : compileClientCertificates(merged, tls, certificates, isHttp, report),
   }
 }

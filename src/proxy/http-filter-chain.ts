@@ -1,6 +1,5 @@
 /** A live filter chain that speaks HTTP: routes its requests, and no others, by its own route configuration. */
 import type { FilterChain } from "../compile/snapshot.ts"
-import type { ServerConnectionHost } from "../http/h1/server-connection.ts"
 import type { HttpLimits } from "../http/limits.ts"
 import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import type { TimerWheel } from "../net/timer-wheel.ts"
@@ -15,8 +14,9 @@ import type { DownstreamConnection } from "./downstream-connection.ts"
 import { type ListenerEnvironment, LiveFilterChain } from "./filter-chain.ts"
 import { type ExchangeEnvironment, HttpExchange, type Routing } from "./http-exchange.ts"
 import { RefusedExchange } from "./refused-exchange.ts"
+import type { HttpHost } from "./undecided-connection.ts"
 
-export class HttpChain extends LiveFilterChain implements ServerConnectionHost, ExchangeEnvironment {
+export class HttpChain extends LiveFilterChain implements HttpHost, ExchangeEnvironment {
   readonly scheme: "http" | "https"
   /** No certificate came with these connections. */
   readonly forwardedClientCert = ""
@@ -59,7 +59,7 @@ export class HttpChain extends LiveFilterChain implements ServerConnectionHost, 
   }
 
   /** What a connection may do depends on who came with it; without a certificate the chain itself will do. */
-  #hostFor(verdict: ClientVerdict | null): ServerConnectionHost {
+  #hostFor(verdict: ClientVerdict | null): HttpHost {
     switch (verdict?.kind) {
       case "refused":
         return new RefusedClientHost(this, verdict.reason)
@@ -74,7 +74,7 @@ export class HttpChain extends LiveFilterChain implements ServerConnectionHost, 
 }
 
 /** The surroundings of one connection, taken from its chain. */
-abstract class ConnectionHost implements ServerConnectionHost {
+abstract class ConnectionHost implements HttpHost {
   protected readonly chain: HttpChain
 
   constructor(chain: HttpChain) {

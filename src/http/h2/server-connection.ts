@@ -5,6 +5,7 @@
  *
  * Server push is not used; priorities are accepted and ignored; extended CONNECT (RFC 8441) is offered.
  */
+import { addressesOf } from "../../net/connection-addresses.ts"
 import { flushCorked } from "../../net/output.ts"
 import type { TcpSocket } from "../../net/socket.ts"
 import type { ServerConnectionHost } from "../h1/server-connection.ts"
@@ -60,10 +61,11 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
   // --- the connection's life -----------------------------------------------------------------------------------------
 
   protected override onStart(socket: TcpSocket): void {
-    this.remoteIp = socket.remoteAddress
-    this.localIp = socket.localAddress
-    this.remoteAddress = joinAddress(socket.remoteAddress, socket.remotePort)
-    this.localAddress = joinAddress(socket.localAddress, socket.localPort)
+    const addresses = addressesOf(socket)
+    this.remoteIp = addresses.remoteIp
+    this.localIp = addresses.localIp
+    this.remoteAddress = addresses.remoteAddress
+    this.localAddress = addresses.localAddress
     const { http2, headBytesMax } = this.limits
     writeSettings(this.output, [
       [Setting.maxConcurrentStreams, http2.concurrentStreamsMax],
@@ -246,8 +248,4 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
     else stream.failMessage(trailers)
     return this.isServing ? 0 : 1
   }
-}
-
-function joinAddress(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`
 }
