@@ -5,11 +5,8 @@
 
 import { expect, test } from "bun:test"
 import { runGroup } from "./conformance-group.ts"
-<<<<<<< ours
-=======
 import { corsCases } from "./cors.cases.ts"
 import { delegateCases } from "./delegate.cases.ts"
->>>>>>> theirs
 import { destinations, unknownDestinations } from "./destinations.cases.ts"
 import { directResponse } from "./direct-response.cases.ts"
 import { faultCases } from "./fault.cases.ts"
@@ -41,14 +38,11 @@ const groups = [
   unknownDestinations,
   timeout,
   retriesCases,
-<<<<<<< ours
-=======
   faultCases,
   mirrorCases,
   corsCases,
   delegateCases,
   localReplies,
->>>>>>> theirs
 ]
 
 for (const group of groups) runGroup(group)
