@@ -1,11 +1,12 @@
 /** A connection that never was HTTP, as the access log sees it: forwarded bytes, or none because nothing served it. */
+import type { ConnectionAddresses } from "../net/connection-addresses.ts"
 import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
 
 /** What is known of a connection at its end. */
 export interface ConnectionFacts {
   readonly startedAtMs: number
-  readonly localAddress: string
-  readonly remoteAddress: string
+  /** null = it was gone before it was looked at. */
+  readonly addresses: ConnectionAddresses | null
   readonly serverName: string
   readonly flags: string
   /** `%RESPONSE_CODE_DETAILS%` */
@@ -54,9 +55,9 @@ export class ConnectionRecord implements AccessLogRecord {
     this.upstreamCluster = facts.upstreamCluster
     this.upstreamLocalAddress = facts.upstreamLocalAddress
     this.upstreamTransportFailureReason = facts.upstreamTransportFailureReason
-    this.downstreamLocalAddress = facts.localAddress
-    this.downstreamRemoteAddress = facts.remoteAddress
-    this.downstreamDirectRemoteAddress = facts.remoteAddress
+    this.downstreamLocalAddress = facts.addresses?.localAddress ?? ""
+    this.downstreamRemoteAddress = facts.addresses?.remoteAddress ?? ""
+    this.downstreamDirectRemoteAddress = facts.addresses?.directRemoteAddress ?? ""
     this.requestedServerName = facts.serverName
   }
 

@@ -11,24 +11,3 @@ export interface DownstreamConnection extends SocketOwner {
   /** Cuts it, whatever is under way. */
   terminate(): void
 }
-
-/** Where a connection came from and where it arrived, as logs write it. Read at once: a closed socket has none. */
-export interface ConnectionAddresses {
-  readonly remoteIp: string
-  readonly localIp: string
-  readonly remoteAddress: string
-  readonly localAddress: string
-}
-
-export function addressesOf(socket: Bun.Socket<SocketOwner>): ConnectionAddresses {
-  return {
-    remoteIp: socket.remoteAddress,
-    localIp: socket.localAddress,
-    remoteAddress: joinAddress(socket.remoteAddress, socket.remotePort),
-    localAddress: joinAddress(socket.localAddress, socket.localPort),
-  }
-}
-
-function joinAddress(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`
-}

@@ -11,11 +11,12 @@
  */
 import { isIP } from "node:net"
 import { ClientHelloReader } from "../net/client-hello.ts"
+import { addressesOf, type ConnectionAddresses, passOnAddresses } from "../net/connection-addresses.ts"
 import type { TcpSocket } from "../net/socket.ts"
 import { Deadline } from "../net/timer-wheel.ts"
 import { type HandshakeResult, type HandshakingOwner, upgradeToTls } from "../net/tls-upgrade.ts"
 import { ConnectionRecord } from "./connection-record.ts"
-import { addressesOf, type ConnectionAddresses, type DownstreamConnection } from "./downstream-connection.ts"
+import type { DownstreamConnection } from "./downstream-connection.ts"
 import type { ListenerEnvironment, LiveFilterChain } from "./filter-chain.ts"
 
 /** The listener, as its new connections see it. */
@@ -28,8 +29,6 @@ export interface InspectingListener {
   onConnectionClosed(connection: DownstreamConnection): void
 }
 
-const NO_ADDRESSES: ConnectionAddresses = { remoteIp: "", localIp: "", remoteAddress: "", localAddress: "" }
-
 export class InspectedConnection implements DownstreamConnection, HandshakingOwner {
   readonly #listener: InspectingListener
   readonly #startedAtMs = performance.now()
@@ -37,7 +36,7 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
   /** null once the ClientHello is there. */
   #reader: ClientHelloReader | null
   #socket: TcpSocket | null = null
-  #addresses = NO_ADDRESSES
+  #addresses: ConnectionAddresses | null = null
   #chain: LiveFilterChain | null = null
   #serverName = ""
 
@@ -131,6 +130,7 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
       socket.terminate()
       return
     }
+    if (this.#socket !== null) passOnAddresses(this.#socket, socket)
     this.#become(connection, socket)
   }
 
@@ -160,12 +160,10 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
   }
 
   #closeWith(flags: string, details: string): void {
-    const { remoteAddress, localAddress } = this.#addresses
     this.#listener.environment.accessLog?.write(
       new ConnectionRecord({
         startedAtMs: this.#startedAtMs,
-        localAddress,
-        remoteAddress,
+        addresses: this.#addresses,
         serverName: this.#serverName,
         flags,
         details,

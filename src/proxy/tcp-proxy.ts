@@ -10,6 +10,7 @@
  */
 import type { TcpFilterChain } from "../compile/snapshot.ts"
 import { connectSocket } from "../net/connect.ts"
+import { addressesOf, type ConnectionAddresses } from "../net/connection-addresses.ts"
 import { Output } from "../net/output.ts"
 import { pauseReading, resumeReading, type SocketOwner, type TcpSocket } from "../net/socket.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
@@ -20,7 +21,7 @@ import type { Endpoint } from "../upstream/endpoint.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { chooseWeightedCluster } from "../upstream/weighted-choice.ts"
 import { ConnectionRecord } from "./connection-record.ts"
-import { addressesOf, type ConnectionAddresses, type DownstreamConnection } from "./downstream-connection.ts"
+import type { DownstreamConnection } from "./downstream-connection.ts"
 
 /** What a forwarded connection needs from its surroundings; the same object for all of a filter chain. */
 export interface TcpProxyHost {
@@ -35,15 +36,13 @@ export interface TcpProxyHost {
   onConnectionClosed(connection: DownstreamConnection): void
 }
 
-const NO_ADDRESSES: ConnectionAddresses = { remoteIp: "", localIp: "", remoteAddress: "", localAddress: "" }
-
 export class TcpProxy implements DownstreamConnection {
   readonly #host: TcpProxyHost
   readonly #serverName: string
   readonly #startedAtMs = performance.now()
   readonly #output = new Output()
   readonly #upstream: UpstreamSide
-  #addresses = NO_ADDRESSES
+  #addresses: ConnectionAddresses | null = null
   #socket: TcpSocket | null = null
   #cluster: Cluster<HttpPool> | null = null
   #endpoint: Endpoint<HttpPool> | null = null
@@ -243,8 +242,7 @@ export class TcpProxy implements DownstreamConnection {
     accessLog?.write(
       new ConnectionRecord({
         startedAtMs: this.#startedAtMs,
-        localAddress: this.#addresses.localAddress,
-        remoteAddress: this.#addresses.remoteAddress,
+        addresses: this.#addresses,
         serverName: this.#serverName,
         flags: this.#flags,
         details: this.#details,

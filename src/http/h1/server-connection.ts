@@ -7,6 +7,7 @@
  *
  * Pipelined requests wait as bytes until their turn (RFC 9112 section 9.3.2); while they wait nothing more is read.
  */
+import { addressesOf } from "../../net/connection-addresses.ts"
 import { Output } from "../../net/output.ts"
 import { pauseReading, resumeReading, type SocketOwner, type TcpSocket } from "../../net/socket.ts"
 import type { HttpLimits } from "../limits.ts"
@@ -79,10 +80,11 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   onOpen(socket: TcpSocket): void {
     this.#socket = socket
     this.#output.attach(socket)
-    this.remoteIp = socket.remoteAddress
-    this.localIp = socket.localAddress
-    this.remoteAddress = joinAddress(socket.remoteAddress, socket.remotePort)
-    this.localAddress = joinAddress(socket.localAddress, socket.localPort)
+    const addresses = addressesOf(socket)
+    this.remoteIp = addresses.remoteIp
+    this.localIp = addresses.localIp
+    this.remoteAddress = addresses.remoteAddress
+    this.localAddress = addresses.localAddress
   }
 
   onData(bytes: Buffer): void {
@@ -388,8 +390,4 @@ function skipEmptyLines(bytes: Buffer, start: number, end: number): number {
   let offset = start
   while (offset + 1 < end && bytes[offset] === CR && bytes[offset + 1] === LF) offset += 2
   return offset
-}
-
-function joinAddress(ip: string, port: number): string {
-  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`
 }
