@@ -126,6 +126,8 @@ export interface ClusterTrafficPolicy {
   readonly connectTimeoutMs: number
   /** An upstream connection without a request longer than this is closed; 0 = never. */
   readonly idleTimeoutMs: number
+  /** The same of forwarded TCP, where a connection is all there is: without a byte in either direction. */
+  readonly tcpIdleTimeoutMs: number
   readonly limits: ConnectionLimits
   /** null = endpoints are never ejected. */
   readonly outlierDetection: OutlierPolicy | null
@@ -144,6 +146,7 @@ export const trafficPolicyDefault: ClusterTrafficPolicy = Object.freeze({
   warmup: null,
   connectTimeoutMs: 10_000,
   idleTimeoutMs: 3_600_000,
+  tcpIdleTimeoutMs: 3_600_000,
   limits: Object.freeze({
     maxConnections: unlimited,
     maxPendingRequests: unlimited,

@@ -7,6 +7,7 @@
  */
 import type { Layer4Destination, Layer4Match } from "./api-types.ts"
 import type { ServedVirtualService } from "./bind-virtual-services.ts"
+import { type ClusterTrafficPolicy, trafficPolicyDefault } from "./cluster-policies.ts"
 import type { ClusterTable } from "./clusters.ts"
 import type { DestinationResolver } from "./destinations.ts"
 import type { GatewayServer } from "./gateway-servers.ts"
@@ -35,7 +36,10 @@ export interface Layer4Sources {
 }
 
 /** What a chain forwards to; names and origin are added by whoever assembles the listener. */
-export type Forwarding = Pick<TcpFilterChain, "clusters" | "idleTimeoutMs" | "requiredAlpnProtocols">
+export type Forwarding = Pick<
+  TcpFilterChain,
+  "clusters" | "idleTimeoutMs" | "maxConnectionDurationMs" | "requiredAlpnProtocols"
+>
 
 export interface SniForwarding extends Forwarding {
   /** `*` among them = every name. */
@@ -76,7 +80,7 @@ export function autoPassthroughForwardings(server: GatewayServer, sources: Layer
     .map((cluster) => ({
       serverNames: [sniOfCluster(cluster.port, cluster.subset, cluster.host)],
       clusters: single(cluster.name, cluster.index),
-      idleTimeoutMs: cluster.idleTimeoutMs,
+      ...timeoutsOf(cluster),
       requiredAlpnProtocols: meshAlpnProtocols,
       source: null,
     }))
@@ -122,8 +126,16 @@ function forwardTo(
   if (first === undefined) return null
   return {
     clusters: { entries, totalWeight: entries.reduce((sum, entry) => sum + entry.weight, 0) },
-    idleTimeoutMs: sources.clusters.clusters[first.clusterIndex]?.idleTimeoutMs ?? 0,
+    ...timeoutsOf(sources.clusters.clusters[first.clusterIndex]),
     requiredAlpnProtocols: [],
+  }
+}
+
+/** Of the first destination (sheet 8.1 (6)); of one that does not exist the defaults. */
+function timeoutsOf(cluster: ClusterTrafficPolicy = trafficPolicyDefault) {
+  return {
+    idleTimeoutMs: cluster.tcpIdleTimeoutMs,
+    maxConnectionDurationMs: cluster.limits.maxConnectionDurationMs,
   }
 }
 

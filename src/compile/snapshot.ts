@@ -69,6 +69,8 @@ export interface TcpFilterChain extends FilterChainBase {
   readonly clusters: WeightedClusters
   /** Without a byte in either direction; 0 = none. */
   readonly idleTimeoutMs: number
+  /** From the accept, however busy it is; 0 = none. */
+  readonly maxConnectionDurationMs: number
   /** Only clients that offer one of these protocols (AUTO_PASSTHROUGH); empty = any client. */
   readonly requiredAlpnProtocols: readonly string[]
 }

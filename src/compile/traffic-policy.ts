@@ -59,6 +59,7 @@ export function compileTrafficPolicy(
       // 0 disables the timeout, so it is not the same as unset.
       idleTimeoutMs:
         durationMs(http?.idleTimeout) ?? durationMs(tcp?.idleTimeout) ?? trafficPolicyDefault.idleTimeoutMs,
+      tcpIdleTimeoutMs: durationMs(tcp?.idleTimeout) ?? trafficPolicyDefault.tcpIdleTimeoutMs,
       limits: limitsOf(policy),
       outlierDetection: outlierDetectionOf(policy),
       panicThresholdPercent:

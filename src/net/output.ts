@@ -98,6 +98,13 @@ export class Output {
     scratchUsed += length
   }
 
+  /** Appends bytes past the cork, for streams that come in large pieces: `isBackedUp` is true of them at once. */
+  writeThrough(bytes: Buffer): void {
+    this.bytesTotal += bytes.length
+    flushCorked()
+    this.sendNow(bytes, 0, bytes.length)
+  }
+
   /** Makes the scratch this Output's, with room for `length` bytes. */
   #claim(length: number): void {
     if (corked !== this || scratchUsed + length > SCRATCH_BYTES) flushCorked()

@@ -18,6 +18,7 @@ import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
+import type { TransportEnvironment } from "../upstream/transport.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
 import type { GatewayClock } from "./gateway-clock.ts"
 
@@ -30,6 +31,8 @@ export interface ListenerEnvironment {
   readonly wheel: TimerWheel
   readonly clock: GatewayClock
   readonly handlers: Bun.SocketHandler<SocketOwner>
+  /** How TCP filter chains connect to services. */
+  readonly upstream: TransportEnvironment
   /** For the decrypted end of TLS connections. */
   readonly tlsHandlers: Bun.SocketHandler<SocketOwner>
 }

@@ -91,16 +91,6 @@ export class Gateway {
     const clock = this.#clock
     const wheel = new TimerWheel(() => performance.now(), onInvariantError)
     this.#wheel = wheel
-    this.#environment = {
-      limits,
-      tlsLimits: options.tlsLimits ?? DEFAULT_TLS_LIMITS,
-      counters,
-      accessLog: options.accessLog,
-      wheel,
-      clock,
-      handlers,
-      tlsHandlers: tlsHandlers(onInvariantError),
-    }
     const pools = {
       limits,
       wheel,
@@ -110,6 +100,17 @@ export class Gateway {
       get coarseNowMs() {
         return clock.coarseNowMs
       },
+    }
+    this.#environment = {
+      limits,
+      tlsLimits: options.tlsLimits ?? DEFAULT_TLS_LIMITS,
+      counters,
+      accessLog: options.accessLog,
+      wheel,
+      clock,
+      handlers,
+      upstream: pools,
+      tlsHandlers: tlsHandlers(onInvariantError),
     }
     this.#clusters = new ClusterManager<HttpPool>({
       createPool: (endpoint, spec) => createHttpPool(endpoint, spec, pools),

@@ -1,15 +1,16 @@
 /** A live filter chain that forwards bytes: passthrough, terminated TLS without HTTP, or plain TCP. */
 import type { FilterChain, TcpFilterChain } from "../compile/snapshot.ts"
-import type { SocketOwner } from "../net/socket.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
+import { UpstreamTransport } from "../upstream/transport.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
 import { type ListenerEnvironment, LiveFilterChain } from "./filter-chain.ts"
-import { TcpProxy, type TcpProxyHost } from "./tcp-proxy.ts"
+import { type TcpDestination, TcpProxy, type TcpProxyHost } from "./tcp-proxy.ts"
 
 export class TcpChain extends LiveFilterChain implements TcpProxyHost {
   #chain: TcpFilterChain
-  #clusters: readonly Cluster<HttpPool>[] = []
+  /** By `ClusterSpec.index`; those of the present configuration, open connections keep what they began with. */
+  #destinations: ReadonlyMap<number, TcpDestination> = new Map()
 
   constructor(chain: TcpFilterChain, environment: ListenerEnvironment) {
     super(chain, environment)
@@ -19,7 +20,14 @@ export class TcpChain extends LiveFilterChain implements TcpProxyHost {
   override adopt(chain: FilterChain, clusters: readonly Cluster<HttpPool>[]): void {
     if (chain.kind !== "tcp") return
     this.#chain = chain
-    this.#clusters = clusters
+    const destinations = new Map<number, TcpDestination>()
+    for (const { clusterIndex } of chain.clusters.entries) {
+      const cluster = clusters[clusterIndex]
+      if (cluster === undefined || destinations.has(clusterIndex)) continue
+      const transport = new UpstreamTransport(cluster.spec, this.environment.upstream, "tcp")
+      destinations.set(clusterIndex, { cluster, transport })
+    }
+    this.#destinations = destinations
   }
 
   override accepts(alpnProtocols: readonly string[]): boolean {
@@ -31,12 +39,8 @@ export class TcpChain extends LiveFilterChain implements TcpProxyHost {
     return this.#chain
   }
 
-  get clusters(): readonly Cluster<HttpPool>[] {
-    return this.#clusters
-  }
-
-  get handlers(): Bun.SocketHandler<SocketOwner> {
-    return this.environment.handlers
+  destination(clusterIndex: number): TcpDestination | null {
+    return this.#destinations.get(clusterIndex) ?? null
   }
 
   /** A client that is not accepted never gets here: its rejection is always `handshake`. */

@@ -3,67 +3,81 @@
  * sheet 8.1 (4)-(7), 8.2 (5)). Serves passthrough, terminated TLS and plain TCP alike: what TLS there is, is below.
  *
  *   accepted ──destination drawn──▶ connecting ──▶ both ways ──▶ one side's FIN ──▶ other side's FIN ──▶ closed
- *                    │ UH, NC           │ UF           └── reset, idle ──▶ closed
+ *                    │ UH, UO, NC       │ UF           └── reset, idle, too old ──▶ closed
  *
  * A FIN travels on when everything before it has: the other direction stays open. Reading stops on either side while
- * the other does not take what was read, so nothing here grows.
+ * the other does not take what was read, so nothing here grows. When one side is gone, what it sent before still
+ * reaches the other, as in Envoy.
  */
 import type { TcpFilterChain } from "../compile/snapshot.ts"
-import { connectSocket } from "../net/connect.ts"
 import { addressesOf, type ConnectionAddresses } from "../net/connection-addresses.ts"
 import { Output } from "../net/output.ts"
-import { pauseReading, resumeReading, type SocketOwner, type TcpSocket } from "../net/socket.ts"
-import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
+import { pauseReading, resumeReading, type TcpSocket } from "../net/socket.ts"
+import type { TimerWheel } from "../net/timer-wheel.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Cluster } from "../upstream/cluster.ts"
-import type { Endpoint } from "../upstream/endpoint.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
+import type { UpstreamTransport } from "../upstream/transport.ts"
 import { chooseWeightedCluster } from "../upstream/weighted-choice.ts"
 import { ConnectionRecord } from "./connection-record.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
+import { hashOfText } from "./hash-key.ts"
+import { TcpUpstream, type TcpUpstreamOwner } from "./tcp-upstream.ts"
+
+/** Where one connection can go. */
+export interface TcpDestination {
+  readonly cluster: Cluster<HttpPool>
+  readonly transport: UpstreamTransport
+}
 
 /** What a forwarded connection needs from its surroundings; the same object for all of a filter chain. */
 export interface TcpProxyHost {
   readonly chain: TcpFilterChain
-  /** Indexed by `ClusterSpec.index`; read once, when the connection begins. */
-  readonly clusters: readonly Cluster<HttpPool>[]
   readonly counters: Counters
   readonly accessLog: AccessLogSink | null
   readonly wheel: TimerWheel
   readonly coarseNowMs: number
-  readonly handlers: Bun.SocketHandler<SocketOwner>
+  /** Asked once, when a connection begins. @returns null when the destination does not exist */
+  destination(clusterIndex: number): TcpDestination | null
   onConnectionClosed(connection: DownstreamConnection): void
 }
 
-export class TcpProxy implements DownstreamConnection {
+/** Read from a client before its service is there. Beyond: it waits in the kernel, and the client with it. */
+const earlyBytesMax = 64 * 1024
+
+/** A client that is gone leaves bytes behind for a service that does not read: it has this long, or the idle timeout. */
+const lingerMsMax = 60_000
+
+export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
   readonly #host: TcpProxyHost
   readonly #serverName: string
   readonly #startedAtMs = performance.now()
   readonly #output = new Output()
-  readonly #upstream: UpstreamSide
   #addresses: ConnectionAddresses | null = null
   #socket: TcpSocket | null = null
   #cluster: Cluster<HttpPool> | null = null
-  #endpoint: Endpoint<HttpPool> | null = null
-  #connectDeadline: Deadline | null = null
   #clusterName = ""
+  /** null before a destination was drawn, and once it is gone. */
+  #upstream: TcpUpstream | null = null
   #upstreamHost = ""
+  #upstreamLocalAddress = ""
   #flags = ""
   #details = ""
   #transportFailure = ""
-  /** Read before there was anyone to send it to: what one read gave, and no more, since reading then stops. */
-  #early: Buffer[] = []
+  /** Read before there was anyone to send it to. */
+  #early: Buffer | null = null
+  #isReading = true
   #hasClientEnded = false
   #hasServiceEnded = false
   #bytesReceived = 0
   #lastActivityMs: number
+  /** It is logged, and nothing new happens on it. */
   #isOver = false
 
   constructor(host: TcpProxyHost, serverName: string) {
     this.#host = host
     this.#serverName = serverName
-    this.#upstream = new UpstreamSide(this)
     this.#lastActivityMs = host.coarseNowMs
   }
 
@@ -74,95 +88,91 @@ export class TcpProxy implements DownstreamConnection {
     this.#output.attach(socket)
     this.#addresses = addressesOf(socket)
     this.#host.counters.downstreamTcpConnectionsTotal++
-    this.#connect()
+    this.#host.counters.downstreamTcpConnectionsActive++
+    this.#connect(this.#addresses)
   }
 
   onData(bytes: Buffer): void {
+    if (this.#isOver) return
     this.#bytesReceived += bytes.length
+    this.#host.counters.downstreamTcpBytesReceived += bytes.length
+    if (this.#cluster !== null) this.#cluster.connections.receivedBytes += bytes.length
     this.#lastActivityMs = this.#host.coarseNowMs
-    if (this.#upstream.isConnected) {
-      this.#upstream.output.writeBytes(bytes, 0, bytes.length)
-      if (this.#upstream.output.isBackedUp) this.#pauseClient()
-    } else if (!this.#isOver) {
-      this.#early.push(Buffer.from(bytes))
-      this.#pauseClient()
+    const upstream = this.#upstream
+    if (upstream === null) return
+    if (upstream.isOpen) {
+      upstream.write(bytes)
+      if (upstream.isBackedUp) this.#pauseClient()
+    } else {
+      this.#early = this.#early === null ? Buffer.from(bytes) : Buffer.concat([this.#early, bytes])
+      if (this.#early.length >= earlyBytesMax) this.#pauseClient()
     }
   }
 
   onDrain(): void {
-    if (this.#output.onDrain()) this.#upstream.resume()
+    this.#lastActivityMs = this.#host.coarseNowMs
+    if (this.#output.onDrain()) this.#upstream?.resume()
     this.#closeWhenDone()
   }
 
   onEnd(): void {
     this.#hasClientEnded = true
-    if (this.#upstream.isConnected) this.#upstream.output.endAfterFlush()
+    if (this.#upstream?.isOpen === true) this.#upstream.endAfterFlush()
     this.#closeWhenDone()
   }
 
   onClose(error: Error | null): void {
     this.#socket = null
     this.#output.detach()
-    this.#host.onConnectionClosed(this)
-    if (this.#isOver) return
-    if (error !== null && this.#details === "") this.#details = "downstream_reset"
+    if (!this.#isOver && error !== null) this.#details = "downstream_reset"
     this.#closeBooks()
-    // What the client sent before it went may still reach the service.
-    this.#upstream.closeAfterFlush()
+    this.#upstream?.closeAfterFlush()
+    this.#leaveWhenGone()
   }
 
   // --- the service's side --------------------------------------------------------------------------------------------
 
-  #connect(): void {
-    const { chain, clusters, wheel, handlers } = this.#host
-    const choice = chooseWeightedCluster(chain.clusters, Math.random())
+  #connect(addresses: ConnectionAddresses): void {
+    const choice = chooseWeightedCluster(this.#host.chain.clusters, Math.random())
     this.#clusterName = choice.clusterName
-    const cluster = clusters[choice.clusterIndex]
-    if (cluster === undefined) return this.#fail("NC", "cluster_not_found")
+    const destination = this.#host.destination(choice.clusterIndex)
+    if (destination === null) return this.#fail("NC", "cluster_not_found")
+    const { cluster, transport } = destination
     this.#cluster = cluster
-    const endpoint = cluster.pickEndpoint(null)
+    cluster.connections.opened++
+    const isByAddress = cluster.spec.hash?.key.kind === "source-ip"
+    const endpoint = cluster.pickEndpoint(null, isByAddress ? hashOfText(addresses.remoteIp) : -1)
     if (endpoint === null) return this.#fail("UH", "no_healthy_upstream")
-    endpoint.startRequest()
-    endpoint.connectionsTotal++
-    cluster.stats.upstreamCxTotal++
-    this.#endpoint = endpoint
+    if (!endpoint.breaker.admitsConnection) {
+      cluster.stats.upstreamCxOverflow++
+      return this.#fail("UO", "upstream_connection_overflow")
+    }
     this.#upstreamHost = endpoint.hostText
-    this.#connectDeadline = new Deadline(() => this.#onConnectTimeout())
-    wheel.set(this.#connectDeadline, cluster.spec.connectTimeoutMs)
-    const onFailed = (reason: string): void => this.#onConnectFailed(`delayed connect error: ${reason}`)
-    connectSocket(endpoint.address, endpoint.port, this.#upstream, handlers, onFailed, true)
-  }
-
-  #onConnectTimeout(): void {
-    if (this.#cluster !== null) this.#cluster.stats.upstreamCxConnectTimeout++
-    this.#onConnectFailed("connection timeout")
-  }
-
-  #onConnectFailed(reason: string): void {
-    if (this.#isOver) return
-    if (this.#endpoint !== null) this.#endpoint.connectFailures++
-    if (this.#cluster !== null) this.#cluster.stats.upstreamCxConnectFail++
-    this.#transportFailure = reason
-    this.#fail("UF", "upstream_connect_failure")
+    this.#upstream = new TcpUpstream(this, cluster, endpoint, this.#host.wheel)
+    const peer = { ...addresses, serverName: this.#serverName }
+    this.#upstream.connect(transport, transport.identify({ authority: "", peer }))
   }
 
   onUpstreamOpen(): void {
-    const { output } = this.#upstream
-    if (this.#connectDeadline !== null) this.#host.wheel.clear(this.#connectDeadline)
-    if (this.#cluster !== null) this.#cluster.stats.upstreamCxActive++
-    for (const bytes of this.#early) output.writeBytes(bytes, 0, bytes.length)
-    this.#early = []
-    if (this.#hasClientEnded) output.endAfterFlush()
-    if (!output.isBackedUp) this.#resumeClient()
+    const upstream = this.#upstream
+    if (upstream === null) return
+    this.#upstreamLocalAddress = upstream.localAddress
+    if (this.#early !== null) upstream.write(this.#early)
+    this.#early = null
+    if (this.#hasClientEnded) upstream.endAfterFlush()
+    if (!upstream.isBackedUp) this.#resumeClient()
   }
 
   onUpstreamData(bytes: Buffer): void {
+    this.#host.counters.downstreamTcpBytesSent += bytes.length
+    if (this.#cluster !== null) this.#cluster.connections.sentBytes += bytes.length
     this.#lastActivityMs = this.#host.coarseNowMs
-    this.#output.writeBytes(bytes, 0, bytes.length)
-    if (this.#output.isBackedUp) this.#upstream.pause()
+    this.#output.writeThrough(bytes)
+    if (this.#output.isBackedUp) this.#upstream?.pause()
   }
 
   onUpstreamDrain(): void {
+    this.#lastActivityMs = this.#host.coarseNowMs
     this.#resumeClient()
     this.#closeWhenDone()
   }
@@ -173,22 +183,33 @@ export class TcpProxy implements DownstreamConnection {
     this.#closeWhenDone()
   }
 
-  onUpstreamClose(): void {
-    if (this.#cluster !== null) this.#cluster.stats.upstreamCxActive--
-    if (this.#isOver) return
-    // Its FIN may have come with the close; what it sent is still the client's.
-    this.#hasServiceEnded = true
-    this.#hasClientEnded = true
-    this.#closeWhenDone()
-    if (!this.#isOver) this.#pauseClient()
+  onUpstreamGone(failure: string, isReset: boolean): void {
+    this.#upstream = null
+    if (!this.#isOver) {
+      if (failure !== "") {
+        this.#transportFailure = failure
+        // One attempt is all there is (Istio semantics sheet 8.1 (6)); Envoy says so beside the failure.
+        this.#fail("UF,URX", "upstream_connect_failure")
+      } else {
+        if (isReset) this.#details = "upstream_reset"
+        // Nothing the client sends has a reader any more; what the service sent is still the client's.
+        this.#hasServiceEnded = true
+        this.#hasClientEnded = true
+        this.#pauseClient()
+        this.#closeWhenDone()
+      }
+    }
+    this.#leaveWhenGone()
   }
+
+  // --- the end -------------------------------------------------------------------------------------------------------
 
   /** Both directions have ended and everything is out: closes both connections. */
   #closeWhenDone(): void {
     if (!this.#hasClientEnded || !this.#hasServiceEnded || this.#isOver) return
-    if (this.#output.isBackedUp || (this.#upstream.isConnected && this.#upstream.output.isBackedUp)) return
+    if (this.#output.isBackedUp || this.#upstream?.isBackedUp === true) return
     this.#closeBooks()
-    this.#upstream.closeAfterFlush()
+    this.#upstream?.closeAfterFlush()
     this.#socket?.end()
   }
 
@@ -198,16 +219,32 @@ export class TcpProxy implements DownstreamConnection {
     this.#details = details
     this.#host.counters.countLocalReply(flags)
     this.#closeBooks()
-    this.#upstream.terminate()
+    this.#socket?.end()
+  }
+
+  /** @param flags Envoy's; "" = none. What has not been sent yet is lost. */
+  #expire(flags: string, details: string): void {
+    this.#flags = flags
+    this.#details = details
+    this.#closeBooks()
+    this.#upstream?.terminate()
     this.#socket?.end()
   }
 
   #pauseClient(): void {
-    if (this.#socket !== null) pauseReading(this.#socket)
+    if (this.#socket === null || !this.#isReading) return
+    this.#isReading = false
+    pauseReading(this.#socket)
   }
 
   #resumeClient(): void {
-    if (this.#socket !== null) resumeReading(this.#socket)
+    if (this.#socket === null || this.#isReading) return
+    this.#isReading = true
+    resumeReading(this.#socket)
+  }
+
+  #leaveWhenGone(): void {
+    if (this.#socket === null && this.#upstream === null) this.#host.onConnectionClosed(this)
   }
 
   // --- DownstreamConnection ------------------------------------------------------------------------------------------
@@ -217,10 +254,17 @@ export class TcpProxy implements DownstreamConnection {
   }
 
   checkTimeouts(nowMs: number): void {
-    const { idleTimeoutMs } = this.#host.chain
-    if (this.#isOver || idleTimeoutMs === 0 || nowMs - this.#lastActivityMs <= idleTimeoutMs) return
-    this.#details = "idle_timeout"
-    this.terminate()
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.#host.chain
+    const idleMs = nowMs - this.#lastActivityMs
+    if (this.#isOver) {
+      if (idleMs > (idleTimeoutMs === 0 ? lingerMsMax : Math.min(idleTimeoutMs, lingerMsMax))) this.terminate()
+    } else if (maxConnectionDurationMs > 0 && nowMs - this.#startedAtMs >= maxConnectionDurationMs) {
+      this.#host.counters.tcpMaxConnectionDurationReached++
+      this.#expire("DT", "max_connection_duration_reached")
+    } else if (idleTimeoutMs > 0 && idleMs > idleTimeoutMs) {
+      this.#host.counters.tcpIdleTimeouts++
+      this.#expire("", "tcp_session_idle_timeout")
+    }
   }
 
   /** A forwarded connection has no end of its own to wait for: the drain's deadline cuts it. */
@@ -228,18 +272,17 @@ export class TcpProxy implements DownstreamConnection {
 
   terminate(): void {
     this.#closeBooks()
-    this.#upstream.terminate()
+    this.#upstream?.terminate()
     this.#socket?.terminate()
   }
 
   #closeBooks(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#early = []
-    const { accessLog, wheel } = this.#host
-    if (this.#connectDeadline !== null) wheel.clear(this.#connectDeadline)
-    this.#endpoint?.finishRequest(this.#flags === "UF")
-    accessLog?.write(
+    this.#early = null
+    this.#host.counters.downstreamTcpConnectionsActive--
+    if (this.#cluster !== null) this.#cluster.connections.closed++
+    this.#host.accessLog?.write(
       new ConnectionRecord({
         startedAtMs: this.#startedAtMs,
         addresses: this.#addresses,
@@ -250,81 +293,9 @@ export class TcpProxy implements DownstreamConnection {
         bytesSent: this.#output.bytesTotal,
         upstreamHost: this.#upstreamHost,
         upstreamCluster: this.#clusterName,
-        upstreamLocalAddress: this.#upstream.localAddress,
+        upstreamLocalAddress: this.#upstreamLocalAddress,
         upstreamTransportFailureReason: this.#transportFailure,
       }),
     )
-  }
-}
-
-/** The connection to the service. */
-class UpstreamSide implements SocketOwner {
-  readonly output = new Output()
-  localAddress = ""
-  readonly #proxy: TcpProxy
-  #socket: TcpSocket | null = null
-  #isUnwanted = false
-  #closesWhenFlushed = false
-
-  constructor(proxy: TcpProxy) {
-    this.#proxy = proxy
-  }
-
-  get isConnected(): boolean {
-    return this.#socket !== null
-  }
-
-  onOpen(socket: TcpSocket): void {
-    // It came too late: the client has gone, or was told that it failed.
-    if (this.#isUnwanted) {
-      socket.terminate()
-      return
-    }
-    this.#socket = socket
-    this.output.attach(socket)
-    this.localAddress = addressesOf(socket).localAddress
-    this.#proxy.onUpstreamOpen()
-  }
-
-  onData(bytes: Buffer): void {
-    if (!this.#isUnwanted) this.#proxy.onUpstreamData(bytes)
-  }
-
-  onDrain(): void {
-    if (!this.output.onDrain()) return
-    if (this.#closesWhenFlushed) this.#socket?.end()
-    else this.#proxy.onUpstreamDrain()
-  }
-
-  onEnd(): void {
-    if (!this.#isUnwanted) this.#proxy.onUpstreamEnd()
-  }
-
-  onClose(): void {
-    if (this.#socket === null) return
-    this.#socket = null
-    this.output.detach()
-    this.#proxy.onUpstreamClose()
-  }
-
-  pause(): void {
-    if (this.#socket !== null) pauseReading(this.#socket)
-  }
-
-  resume(): void {
-    if (this.#socket !== null) resumeReading(this.#socket)
-  }
-
-  /** Nothing it sends is wanted any more; what was written for it is still sent. */
-  closeAfterFlush(): void {
-    this.#isUnwanted = true
-    this.resume()
-    if (this.output.isBackedUp) this.#closesWhenFlushed = true
-    else this.#socket?.end()
-  }
-
-  terminate(): void {
-    this.#isUnwanted = true
-    this.#socket?.terminate()
   }
 }

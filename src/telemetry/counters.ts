@@ -16,6 +16,17 @@ export class Counters {
   downstreamConnectionsOverflow = 0
   /** Connections to a TCP (not HTTP) filter chain. */
   downstreamTcpConnectionsTotal = 0
+  downstreamTcpConnectionsActive = 0
+  /** Payload of these connections, from and to clients. */
+  downstreamTcpBytesReceived = 0
+  downstreamTcpBytesSent = 0
+  /** TCP connections without a byte for too long, or open for longer than allowed. */
+  tcpIdleTimeouts = 0
+  tcpMaxConnectionDurationReached = 0
+  /** Connections closed because their PROXY header was malformed, too large or too slow. */
+  proxyHeaderErrors = 0
+  /** Connections closed because only proxies may connect, and their peer is none of them. */
+  proxyHeaderSourcesRefused = 0
   /** TLS handshakes that ended without a connection. */
   downstreamTlsHandshakeErrors = 0
   /** Connections that no filter chain takes: no or an unknown server name, or plain text where TLS is spoken. */

@@ -41,6 +41,48 @@ const rows: readonly CounterRow[] = [
     "Connections to a TCP filter chain.",
     (c) => c.downstreamTcpConnectionsTotal,
   ),
+  gauge(
+    "downstream_tcp_connections_active",
+    "tcp.downstream_cx_active",
+    "Open connections on TCP filter chains.",
+    (c) => c.downstreamTcpConnectionsActive,
+  ),
+  counter(
+    "downstream_tcp_received_bytes_total",
+    "tcp.downstream_cx_rx_bytes_total",
+    "Bytes read from the clients of TCP filter chains.",
+    (c) => c.downstreamTcpBytesReceived,
+  ),
+  counter(
+    "downstream_tcp_sent_bytes_total",
+    "tcp.downstream_cx_tx_bytes_total",
+    "Bytes written to the clients of TCP filter chains.",
+    (c) => c.downstreamTcpBytesSent,
+  ),
+  counter(
+    "tcp_idle_timeouts_total",
+    "tcp.idle_timeout",
+    "TCP connections closed because nothing moved on them.",
+    (c) => c.tcpIdleTimeouts,
+  ),
+  counter(
+    "tcp_max_connection_duration_total",
+    "tcp.max_downstream_connection_duration",
+    "TCP connections closed because they lasted too long.",
+    (c) => c.tcpMaxConnectionDurationReached,
+  ),
+  counter(
+    "proxy_header_errors_total",
+    "proxy_proto.errors",
+    "Connections closed because their PROXY header was malformed, too large or too slow.",
+    (c) => c.proxyHeaderErrors,
+  ),
+  counter(
+    "proxy_header_sources_refused_total",
+    "proxy_proto.sources_refused",
+    "Connections closed because their peer is not one of the proxies that may connect.",
+    (c) => c.proxyHeaderSourcesRefused,
+  ),
   counter(
     "downstream_tls_handshake_errors_total",
     "listener.ssl.connection_error",

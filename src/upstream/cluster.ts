@@ -8,6 +8,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import type { ClusterSpec } from "../compile/snapshot.ts"
+import { DestinationConnections } from "../telemetry/destination-connections.ts"
 import { DestinationRequests } from "../telemetry/destination-requests.ts"
 import { CircuitBreaker } from "./circuit-breaker.ts"
 import { ClusterStats } from "./cluster-stats.ts"
@@ -33,6 +34,8 @@ export class Cluster<Pool extends EndpointPool> {
   readonly stats = new ClusterStats()
   /** How the requests to it ended, for Istio's standard metrics. */
   readonly requests = new DestinationRequests()
+  /** The same of forwarded TCP connections. */
+  readonly connections = new DestinationConnections()
   private readonly deps: ClusterDeps<Pool>
   private readonly breaker: CircuitBreaker
   private currentSpec: ClusterSpec

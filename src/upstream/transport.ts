@@ -37,17 +37,20 @@ export class UpstreamTransport {
   readonly #proxyProtocol: ClusterSpec["proxyProtocol"]
   readonly #keepAliveAfterMs: number
   readonly #alpnProtocols: readonly string[]
+  readonly #carries: "http" | "tcp"
   readonly #environment: TransportEnvironment
   /** Whether every request may use every connection: then they all have `sharedIdentity`. */
   readonly isShared: boolean
   readonly sharedIdentity: ConnectionIdentity = { key: "", host: "", proxyHeader: null }
 
-  constructor(spec: ClusterSpec, environment: TransportEnvironment) {
+  /** @param carries what is sent: half-open connections are for forwarded TCP, ALPN is for HTTP */
+  constructor(spec: ClusterSpec, environment: TransportEnvironment, carries: "http" | "tcp" = "http") {
     this.#tls = spec.tls
     this.#context = spec.tls === null ? null : new UpstreamTlsContext(spec.tls, environment.findSecret)
     this.#proxyProtocol = spec.proxyProtocol
     this.#keepAliveAfterMs = spec.limits.keepAliveAfterMs
-    this.#alpnProtocols = spec.protocol === "http2" ? ["h2"] : ["http/1.1"]
+    this.#alpnProtocols = carries === "tcp" ? [] : spec.protocol === "http2" ? ["h2"] : ["http/1.1"]
+    this.#carries = carries
     this.#environment = environment
     this.isShared = !this.#isNamedByHost && spec.proxyProtocol === 0
   }
@@ -55,10 +58,10 @@ export class UpstreamTransport {
   /** Whether the Host decides the SNI or which certificate is right. */
   get #isNamedByHost(): boolean {
     const tls = this.#tls
-    return tls !== null && (tls.sni === "" || tls.verifiesHost)
+    return this.#carries === "http" && tls !== null && (tls.sni === "" || tls.verifiesHost)
   }
 
-  identify(requester: UpstreamRequester): ConnectionIdentity {
+  identify(requester: Pick<UpstreamRequester, "authority" | "peer">): ConnectionIdentity {
     if (this.isShared) return this.sharedIdentity
     const host = this.#isNamedByHost ? hostWithoutPort(requester.authority) : ""
     if (this.#proxyProtocol === 0) return { key: host, host, proxyHeader: null }
@@ -79,9 +82,8 @@ export class UpstreamTransport {
     onFailed: (reason: string) => void,
   ): () => void {
     const opening = new Opening(this, identity, owner, onFailed)
-    connectSocket(address, port, opening, this.#environment.handlers, (reason) =>
-      opening.fail(`delayed connect error: ${reason}`),
-    )
+    const onConnectFailed = (reason: string): void => opening.fail(`delayed connect error: ${reason}`)
+    connectSocket(address, port, opening, this.#environment.handlers, onConnectFailed, this.#carries === "tcp")
     return () => opening.cancel()
   }
 
@@ -107,7 +109,10 @@ export class UpstreamTransport {
 
   /** @returns the failure reason; "" = the server is who it should be. */
   judge(handshake: ServerHandshake, identity: ConnectionIdentity): string {
-    return this.#tls === null ? "" : judgeHandshake(this.#tls, handshake, identity.host.replace(/^\[|\]$/g, ""))
+    if (this.#tls === null) return ""
+    // Forwarded TCP has no Host to verify (Envoy: auto-SAN is HTTP's): then the chain alone counts.
+    const tls = this.#carries === "tcp" ? { ...this.#tls, verifiesHost: false } : this.#tls
+    return judgeHandshake(tls, handshake, identity.host.replace(/^\[|\]$/g, ""))
   }
 }
 
