@@ -11,6 +11,8 @@ import type { SourceFile } from "../config/source-text.ts"
 import { runInSlices } from "../config/time-slices.ts"
 import { type LoadedCredentials, loadCredentials, noCredentials } from "../security/load-credentials.ts"
 import { Secrets } from "../security/secrets.ts"
+import { findUpstreamSecret } from "../security/upstream-secret.ts"
+import type { SecretMaterial } from "../upstream/tls-material.ts"
 import type { ConfigurationOptions } from "./options.ts"
 
 export interface LoadedConfiguration {
@@ -68,6 +70,11 @@ export class ConfigurationLoader {
   /** Reads certificates anew, for a snapshot that was loaded here. The `Secret` resources are those of the last load. */
   loadCredentials(snapshot: Snapshot): LoadedCredentials {
     return loadCredentials(snapshot, this.#secrets, Date.now())
+  }
+
+  /** What a DestinationRule's `credentialName` names, as of now; null = nothing. */
+  findUpstreamSecret(credentialName: string, namespace: string): SecretMaterial | null {
+    return findUpstreamSecret(this.#secrets, credentialName, namespace)
   }
 
   #secretsOf(resources: readonly Resource[]): Secrets {

@@ -14,6 +14,7 @@ import { openLogOutput } from "../telemetry/access-log-output.ts"
 import { AccessLogWriter } from "../telemetry/access-log-writer.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { createLog, type Log } from "../telemetry/log.ts"
+import type { FindSecret } from "../upstream/tls-material.ts"
 import { CredentialWatch } from "./credential-watch.ts"
 import { demoHints } from "./demo-hints.ts"
 import { GatewayProcess } from "./gateway-process.ts"
@@ -39,7 +40,8 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const loadedUnixMs = Date.now()
   const loader = new ConfigurationLoader(options, demo?.services ?? [])
   const { bindAddresses } = options
-  const engine = new Gateway({ bindAddresses, accessLog, log, counters })
+  const findSecret: FindSecret = (credentialName, namespace) => loader.findUpstreamSecret(credentialName, namespace)
+  const engine = new Gateway({ bindAddresses, accessLog, log, counters, findSecret })
   const onWatchError = (directory: string, reason: string) => log.warn("folder is not watched", { directory, reason })
   const credentialWatch = options.watch ? new CredentialWatch(() => gateway.reloadCredentials(), onWatchError) : null
   const gateway: GatewayProcess = new GatewayProcess({

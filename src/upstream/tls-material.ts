@@ -55,9 +55,13 @@ export class UpstreamTlsContext {
 
   #createContext(material: SecretMaterial): TlsContext | string {
     const { certificatePem, privateKeyPem } = material
+    const authoritiesPem = authoritiesOf(material.authoritiesPem)
+    // With none BoringSSL would trust whatever it trusts by itself.
+    if (material.authoritiesPem !== "" && authoritiesPem.length === 0)
+      return "TLS error: no certificate in the authorities"
     const context = createTlsContext({
       certificates: this.#tls.isMutual ? [{ certificatePem, privateKeyPem }] : [],
-      authoritiesPem: authoritiesOf(material.authoritiesPem),
+      authoritiesPem,
       revocationListsPem: pemBlocks(material.revocationListPem),
       versionMin: "TLSv1.2",
       versionMax: "TLSv1.3",
