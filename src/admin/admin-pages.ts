@@ -21,6 +21,12 @@ interface Page {
 }
 
 const pages: readonly Page[] = [
+  {
+    path: "/",
+    method: "GET",
+    help: "the gateway at a glance, for people",
+    answer: async (context, gateway) => (await import("./home-page.ts")).answerHome(context, gateway),
+  },
   { path: "/certs", method: "GET", help: "print certs on machine", answer: answerCerts },
   { path: "/clusters", method: "GET", help: "upstream cluster status", answer: answerClusters },
   { path: "/config_dump", method: "GET", help: "dump the configuration: ?include_eds", answer: answerConfigDump },
