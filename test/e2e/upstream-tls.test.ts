@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { CertificateAuthority, type IssuedCertificate, openssl } from "../harness/certificate-authority.ts"
 import { withPolicy } from "../harness/destination-rule.ts"
 import { startGateway } from "../harness/gateway-under-test.ts"
-import { exchangeOnce } from "../harness/raw-client.ts"
+import { exchangeOnce, RawClient } from "../harness/raw-client.ts"
 import { routesTo } from "../harness/routes-to.ts"
 import { answerOk, ScriptedUpstream } from "../harness/scripted-upstream.ts"
 import { TlsUpstream } from "../harness/tls-upstream.ts"
-import { waitUntil } from "../harness/wait-until.ts"
+import { waitUntil, waitUntilStill } from "../harness/wait-until.ts"
 
 const prefix =
   "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: TLS_error:|"
@@ -199,5 +199,22 @@ describe.skipIf(openssl.path === null)(openssl.named("TLS to the upstream"), () 
     }
     await waitUntil(() => upstream.connections.length === 2, "two connections")
     expect(upstream.connections.map(({ serverName }) => serverName)).toEqual(["a.example", "b.example"])
+  })
+
+  test("a service that sends faster than the client reads is stopped, and its body arrives whole", async () => {
+    const bodyBytes = 64 * 1024 * 1024
+    using upstream = new TlsUpstream({ certificate: server, bodyBytes })
+    await using gateway = await startGateway(withPolicy(routesTo(upstream.port), { tls: { mode: "SIMPLE", ...ca() } }))
+    using reader = await RawClient.connect(gateway.port(80))
+    reader.pause()
+    reader.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    await waitUntil(() => upstream.connections.length === 1, "the connection")
+    const taken = () => upstream.connections[0]?.bytesTaken ?? 0
+    await waitUntilStill(taken)
+    // What the kernel's buffers of two connections hold; without back pressure it would be all of it.
+    expect(taken()).toBeLessThan(bodyBytes / 2)
+    reader.resume()
+    const { status, body } = await reader.readResponse()
+    expect([status, body.length]).toEqual([200, bodyBytes])
   })
 })

@@ -8,12 +8,16 @@ export interface TlsUpstreamConnection {
   isClientAuthorized: boolean
   /** Decrypted. */
   received: string
+  /** Of a large body: what the gateway's side has taken so far. */
+  bytesTaken: number
 }
 
 export interface TlsUpstreamOptions {
   readonly certificate: IssuedCertificate
   /** Client certificates of this authority are asked for, and others refused. */
   readonly clientAuthority?: CertificateAuthority
+  /** Answers have a body of so many bytes instead of `ok`. */
+  readonly bodyBytes?: number
 }
 
 export class TlsUpstream implements Disposable {
@@ -21,7 +25,7 @@ export class TlsUpstream implements Disposable {
   readonly port: number
   readonly #listener: Bun.TCPSocketListener<TlsUpstreamConnection>
 
-  constructor({ certificate, clientAuthority }: TlsUpstreamOptions) {
+  constructor({ certificate, clientAuthority, bodyBytes = 0 }: TlsUpstreamOptions) {
     const { connections } = this
     const mutual =
       clientAuthority === undefined
@@ -33,7 +37,7 @@ export class TlsUpstream implements Disposable {
       tls: { key: certificate.privateKeyPem, cert: certificate.certificatePem, ...mutual },
       socket: {
         open(socket) {
-          socket.data = { serverName: "", isClientAuthorized: false, received: "" }
+          socket.data = { serverName: "", isClientAuthorized: false, received: "", bytesTaken: 0 }
           connections.push(socket.data)
         },
         handshake(socket) {
@@ -43,7 +47,12 @@ export class TlsUpstream implements Disposable {
         },
         data(socket, bytes) {
           socket.data.received += bytes.toString("latin1")
-          if (socket.data.received.endsWith("\r\n\r\n")) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+          if (!socket.data.received.endsWith("\r\n\r\n")) return
+          socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bodyBytes || 2}\r\n\r\n${bodyBytes === 0 ? "ok" : ""}`)
+          sendBody(socket, bodyBytes)
+        },
+        drain(socket) {
+          sendBody(socket, bodyBytes)
         },
         error() {
           // A client that gives up during the handshake: the test looks at what the client was told.
@@ -55,5 +64,17 @@ export class TlsUpstream implements Disposable {
 
   [Symbol.dispose](): void {
     this.#listener.stop(true)
+  }
+}
+
+const piece = Buffer.alloc(64 * 1024, "x")
+
+/** As much as the socket takes. */
+function sendBody(socket: Bun.Socket<TlsUpstreamConnection>, bodyBytes: number): void {
+  while (socket.data.bytesTaken < bodyBytes) {
+    const wanted = Math.min(piece.length, bodyBytes - socket.data.bytesTaken)
+    const written = socket.write(piece, 0, wanted)
+    if (written > 0) socket.data.bytesTaken += written
+    if (written < wanted) return
   }
 }
