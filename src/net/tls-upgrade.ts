@@ -70,6 +70,7 @@ export function tlsHandlers(onInvariantError: OnInvariantError): Bun.SocketHandl
 /**
  * @param received what was read of the connection so far: the ClientHello, and whatever followed it
  * @param owner hears `onHandshake`, and every other event of the decrypted connection
+ * @returns the decrypted connection; `socket` does nothing any more, not even close
  */
 export function upgradeToTls(
   socket: TcpSocket,
@@ -77,7 +78,7 @@ export function upgradeToTls(
   options: TlsServerOptions,
   owner: HandshakingOwner,
   handlers: Bun.SocketHandler<SocketOwner>,
-): void {
+): TcpSocket {
   socket.data = CIPHERTEXT
   const tls: Bun.TLSOptions & UntypedTlsOptions = {
     secureContext: options.context.native,
@@ -92,7 +93,8 @@ export function upgradeToTls(
     socket: handlers,
     data: owner,
   }
-  socket.upgradeTLS<SocketOwner>(upgrade)
+  const [, upgraded] = socket.upgradeTLS<SocketOwner>(upgrade)
+  return upgraded
 }
 
 function isHandshaking(owner: SocketOwner): owner is HandshakingOwner {

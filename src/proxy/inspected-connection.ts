@@ -119,7 +119,7 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
     const { alpnProtocols, clientCertificates } = tls
     const fails = clientCertificates?.rejection === "handshake" && tls.mode === "mutual"
     const clientCertificate = clientCertificates === null ? "none" : fails ? "required" : "optional"
-    upgradeToTls(socket, received, { context, alpnProtocols, clientCertificate }, this, tlsHandlers)
+    this.#socket = upgradeToTls(socket, received, { context, alpnProtocols, clientCertificate }, this, tlsHandlers)
   }
 
   onHandshake(socket: TcpSocket, result: HandshakeResult | null): void {
@@ -183,9 +183,8 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
   }
 
   #onTimeout(): void {
-    const { counters } = this.#listener.environment
-    if (this.#chain === null) counters.downstreamClientHelloErrors++
-    else counters.downstreamTlsHandshakeErrors++
+    // A handshake that is cut ends in `onHandshake`, and is counted there.
+    if (this.#chain === null) this.#listener.environment.counters.downstreamClientHelloErrors++
     this.#socket?.terminate()
   }
 

@@ -7,12 +7,16 @@
  */
 import { compile } from "../../src/compile/compile.ts"
 import type { Snapshot } from "../../src/compile/snapshot.ts"
-import { type Diagnosed, type Diagnostic, hasErrors } from "../../src/config/diagnostics.ts"
+import { type Diagnostic, hasErrors } from "../../src/config/diagnostics.ts"
 import { parseResources } from "../../src/config/parse-resources.ts"
 import { renderDiagnostics } from "../../src/config/render-diagnostics.ts"
+import type { Resource } from "../../src/config/resources.ts"
 import type { DemoService } from "../../src/demo/demo.ts"
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../../src/http/limits.ts"
+import { DEFAULT_TLS_LIMITS, type TlsLimits } from "../../src/net/tls-limits.ts"
 import { Gateway } from "../../src/proxy/gateway.ts"
+import { type LoadedCredentials, loadCredentials } from "../../src/security/load-credentials.ts"
+import { Secrets } from "../../src/security/secrets.ts"
 import { Counters } from "../../src/telemetry/counters.ts"
 import { createLog } from "../../src/telemetry/log.ts"
 import { copyRecord, type RecordedExchange } from "./recorded-exchange.ts"
@@ -39,6 +43,10 @@ export interface GatewayUnderTestOptions {
   readonly demoServices?: readonly DemoService[]
   /** Default: off, so that a destination that no resource defines is 503 NC. */
   readonly dnsFallback?: boolean
+  /** As with `--secrets`; default: none. */
+  readonly secretsFolder?: string
+  /** Those not given are the defaults. */
+  readonly tlsLimits?: Partial<TlsLimits>
   /** Default: 127.0.0.1. */
   readonly bindAddresses?: readonly string[]
   /** Serves a configuration with errors too, as Istio would: to see what becomes of a name that nobody defines. */
@@ -67,6 +75,7 @@ export class GatewayUnderTest implements ServingGateway {
       log: createLog({ level: "warn", format: "text", write: (line) => this.logLines.push(line) }),
       counters: this.counters,
       limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
+      tlsLimits: { ...DEFAULT_TLS_LIMITS, ...options.tlsLimits },
     })
   }
 
@@ -78,11 +87,26 @@ export class GatewayUnderTest implements ServingGateway {
   }
 
   async apply(yaml: string): Promise<void> {
-    const { value: snapshot, diagnostics } = snapshotOf(yaml, this.#options)
-    const failures = await this.gateway.apply(snapshot)
+    const { snapshot, resources, diagnostics } = compileYaml(yaml, this.#options)
+    const failures = await this.gateway.apply(snapshot, this.#credentialsOf(snapshot, resources))
     if (failures.length > 0) throw new Error(failures.join("\n"))
     this.#snapshot = snapshot
     this.diagnostics = diagnostics
+  }
+
+  /** Certificates alone change, as when a file in the secrets folder does. @param yaml the `Secret` resources there are now */
+  applySecrets(yaml: string): void {
+    if (this.#snapshot === null) throw new Error("nothing is served yet")
+    const resources = parseResources([{ path: "secrets.yaml", text: yaml }]).value
+    this.gateway.applyCredentials(this.#snapshot, this.#credentialsOf(this.#snapshot, resources))
+  }
+
+  #credentialsOf(snapshot: Snapshot, resources: readonly Resource[]): LoadedCredentials["byChain"] {
+    const secrets = new Secrets(
+      resources.filter((resource) => resource.kind === "Secret"),
+      this.#options.secretsFolder ?? "/nonexistent",
+    )
+    return loadCredentials(snapshot, secrets, Date.now()).byChain
   }
 
   /** The access log record of exchange number `index`, from 0; waits for it. */
@@ -122,7 +146,13 @@ export async function startServingGateway(yaml: string): Promise<ServingGateway>
   return binary === "" ? await startGateway(yaml) : await SpawnedGateway.start(binary, yaml)
 }
 
-function snapshotOf(yaml: string, options: GatewayUnderTestOptions): Diagnosed<Snapshot> {
+interface CompiledYaml {
+  readonly snapshot: Snapshot
+  readonly resources: readonly Resource[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+function compileYaml(yaml: string, options: GatewayUnderTestOptions): CompiledYaml {
   const files = [{ path: "test.yaml", text: yaml }]
   const parsed = parseResources(files)
   const ports = parsed.value.flatMap((resource) =>
@@ -137,5 +167,5 @@ function snapshotOf(yaml: string, options: GatewayUnderTestOptions): Diagnosed<S
   const diagnostics = [...parsed.diagnostics, ...compiled.diagnostics]
   if (options.acceptsErrors !== true && hasErrors(diagnostics))
     throw new Error(renderDiagnostics(diagnostics, files, { format: "text", color: false }))
-  return { value: compiled.value, diagnostics }
+  return { snapshot: compiled.value, resources: parsed.value, diagnostics }
 }
