@@ -248,4 +248,28 @@ describe("tls and tcp rules (sheet 8, 13)", () => {
   test("a rule needs a route", () => {
     expect(found({ hosts: ["a.com"], gateways: ["g"], tcp: [{ match: [{ port: 1 }] }] })).toEqual(["P2205 spec.tcp[0]"])
   })
+  test.each(["tls", "tcp"])(
+    "conditions of %s matches that a gateway does not evaluate are named (sheet 8.1)",
+    (kind) => {
+      const match = {
+        port: 1,
+        gateways: ["g"],
+        destinationSubnets: ["10.0.0.0/8"],
+        sourceLabels: { app: "a" },
+        sourceNamespace: "b",
+        ...(kind === "tls" ? { sniHosts: ["a.com"] } : { sourceSubnet: "10.0.0.0/8" }),
+      }
+      const at = `spec.${kind}[0].match[0]`
+      const fields = [
+        "destinationSubnets",
+        "sourceLabels",
+        "sourceNamespace",
+        ...(kind === "tcp" ? ["sourceSubnet"] : []),
+      ]
+      expect(found({ hosts: ["a.com"], gateways: ["g"], [kind]: [{ match: [match], route }] })).toEqual(
+        fields.map((field) => `P2257 ${at}.${field}`),
+      )
+      expect(found({ hosts: ["a.com"], [kind]: [{ match: [match], route }] })).toEqual(["P2256 spec"])
+    },
+  )
 })

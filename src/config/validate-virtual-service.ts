@@ -34,6 +34,7 @@ export function validateVirtualService(spec: Spec, findings: Findings): void {
     )
   }
   const boundToGateway = isBoundToGateway(spec)
+  if (boundToGateway) warnOfSidecarConditions(spec, findings)
   for (const [index, rule] of http.entries()) {
     validateHttpRoute(rule, ["spec", "http", index], { isDelegate, boundToGateway }, findings)
   }
@@ -73,6 +74,24 @@ function validateHosts(spec: Spec, hosts: readonly string[], findings: Findings)
 function isBoundToGateway(spec: Spec): boolean {
   const isDelegate = (spec.hosts ?? []).length === 0
   return isDelegate || (spec.gateways ?? []).some((name) => name !== "mesh")
+}
+
+/** Conditions of `tls` and `tcp` rules that only a sidecar evaluates (sheet 8.1 (3)). */
+const sidecarConditions = ["destinationSubnets", "sourceLabels", "sourceNamespace", "sourceSubnet"] as const
+
+function warnOfSidecarConditions(spec: Spec, findings: Findings): void {
+  for (const kind of ["tls", "tcp"] as const) {
+    for (const [index, rule] of (spec[kind] ?? []).entries()) {
+      for (const [matchIndex, match] of (rule.match ?? []).entries()) {
+        for (const field of sidecarConditions) {
+          if (!Object.hasOwn(match, field)) continue
+          const path = ["spec", kind, index, "match", matchIndex, field]
+          const message = `\`${field}\` is not evaluated at a gateway: the match holds without it`
+          findings.warning("P2257", path, message, "a gateway looks at `port`, `gateways` and `sniHosts` only", "key")
+        }
+      }
+    }
+  }
 }
 
 function validateLayer4(spec: Spec, hosts: readonly string[], findings: Findings): void {
