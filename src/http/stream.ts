@@ -98,6 +98,10 @@ export type UpstreamFailureKind =
   | "connect-failure"
   | "connect-timeout"
   | "connection-termination"
+  /** The service reset the stream (HTTP/2). */
+  | "remote-reset"
+  /** The service has not looked at the request (HTTP/2): trying again is safe, whatever it is. */
+  | "refused-stream"
   | "per-try-timeout"
   | "protocol-error"
   | "overflow"

@@ -54,6 +54,8 @@ const RESET_REASONS: Readonly<Record<UpstreamFailure["kind"], ResetReason>> = Ob
   "connect-failure": { text: "remote connection failure", status: 503, flag: "UF" },
   "connect-timeout": { text: "connection timeout", status: 503, flag: "UF" },
   "connection-termination": { text: "connection termination", status: 503, flag: "UC" },
+  "remote-reset": { text: "remote reset", status: 503, flag: "UR" },
+  "refused-stream": { text: "remote refused stream reset", status: 503, flag: "UR" },
   "per-try-timeout": { text: "upstream per try timeout", status: 504, flag: "UT" },
   "protocol-error": { text: "protocol error", status: 502, flag: "UPE" },
   overflow: { text: "overflow", status: 503, flag: "UO" },

@@ -52,7 +52,10 @@ export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): b
     case "connect-timeout":
       // No connection: the request's head cannot have gone out.
       return (retryOn & (anyReset | RetryOn.connectFailure | RetryOn.resetBeforeRequest)) !== 0
+    case "refused-stream":
+      return (retryOn & (anyReset | RetryOn.refusedStream)) !== 0
     case "connection-termination":
+    case "remote-reset":
     case "protocol-error":
     case "per-try-timeout":
       return (retryOn & anyReset) !== 0

@@ -52,6 +52,13 @@ export interface UpstreamRequestOwner {
 /** A connection that the upstream had closed while it idled is replaced this often for one request. */
 const STALE_CONNECTIONS_MAX = 3
 
+/** The service ended it, with its connection or without. */
+const RESETS: ReadonlySet<UpstreamFailure["kind"]> = new Set([
+  "connection-termination",
+  "remote-reset",
+  "refused-stream",
+])
+
 export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   hostText = ""
   localAddress = ""
@@ -170,6 +177,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   }
 
   sendEnd(trailers: string): void {
+    // Once more: the client's half of a tunnel has ended.
+    if (this.#isRequestEnded) return this.#connection?.sendEnd(trailers)
     this.#isRequestEnded = true
     this.#requestEndedAtMs = performance.now()
     this.#trailers = trailers
@@ -258,7 +267,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     if (this.#isOver) return
     this.#connection = null
     this.transportFailureReason = failure.transportReason
-    if (failure.kind === "connection-termination") this.#cluster.stats.upstreamRqRxReset++
+    if (RESETS.has(failure.kind)) this.#cluster.stats.upstreamRqRxReset++
     if (failure.kind === "protocol-error") this.#cluster.stats.upstreamCxProtocolError++
     const isReplaced = !this.#hasResponse && failure.isStaleConnection && this.#replacesStaleConnection()
     if (isReplaced) return

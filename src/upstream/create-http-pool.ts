@@ -2,6 +2,7 @@
 import type { ClusterSpec } from "../compile/snapshot.ts"
 import type { Endpoint } from "./endpoint.ts"
 import { H1Pool, type PoolEnvironment } from "./h1-pool.ts"
+import { H2Pool } from "./h2-pool.ts"
 import type { HttpPool } from "./http-pool.ts"
 import { IdentityPools } from "./identity-pools.ts"
 import { type ConnectionIdentity, UpstreamTransport } from "./transport.ts"
@@ -13,6 +14,8 @@ export function createHttpPool(
 ): HttpPool {
   const transport = new UpstreamTransport(spec, environment)
   const createPool = (identity: ConnectionIdentity): HttpPool =>
-    new H1Pool(endpoint, spec, environment, transport, identity)
+    spec.protocol === "http2"
+      ? new H2Pool(endpoint, spec, environment, transport, identity)
+      : new H1Pool(endpoint, spec, environment, transport, identity)
   return transport.isShared ? createPool(transport.sharedIdentity) : new IdentityPools(transport, createPool)
 }

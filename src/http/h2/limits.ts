@@ -6,6 +6,8 @@
 export interface Http2Limits {
   /** Streams of one client connection at once; announced. Beyond: RST_STREAM REFUSED_STREAM, `h2_too_many_streams`. */
   readonly concurrentStreamsMax: number
+  /** Requests on one upstream connection at once, where the service allows as many. Beyond: another connection. */
+  readonly upstreamConcurrentStreamsMax: number
   /** What one stream may send before somebody takes it; announced. Beyond: RST_STREAM FLOW_CONTROL_ERROR. */
   readonly streamWindowBytes: number
   /** The same for all streams of a connection together. Beyond: GOAWAY FLOW_CONTROL_ERROR, `h2_flow_control`. */
@@ -49,6 +51,7 @@ export interface Http2Limits {
 
 export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   concurrentStreamsMax: 128,
+  upstreamConcurrentStreamsMax: 2 ** 31 - 1,
   streamWindowBytes: 256 * 1024,
   connectionWindowBytes: 1024 * 1024,
   fieldBlockBytesMax: 128 * 1024,

@@ -183,9 +183,8 @@ export class Http2ServerConnection extends Session implements PeerAddresses {
     return streamId > this.lastPeerStreamId || (streamId & 1) === 0
   }
 
-  protected override onStreamReset(stream: Http2Stream, errorCode: number): number {
-    stream.close()
-    stream.onRemoteReset(errorCode)
+  protected override onStreamReset(stream: Http2Stream): number {
+    stream.cut("remote-reset")
     return this.countReset()
   }
 

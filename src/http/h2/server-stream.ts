@@ -98,7 +98,7 @@ export class Http2ServerStream extends Http2Stream implements DownstreamStream {
     this.#exchange?.onRequestEnd(trailers)
   }
 
-  override onRemoteReset(_errorCode: number): void {
+  override onCut(): void {
     const exchange = this.#exchange
     this.#exchange = null
     exchange?.onDownstreamGone()

@@ -51,6 +51,8 @@ export abstract class Session implements SocketOwner, FrameSink {
   #dataLength = 0
   #mode: number = Mode.serving
   #isReadingPaused = false
+  /** It ends because the peer broke the protocol. */
+  #hasFailed = false
   /** When our SETTINGS went out; -1 = acknowledged. */
   #settingsSentAtMs = -1
   /** When the present wait (idle, an open field block, or closing) began. */
@@ -170,6 +172,7 @@ export abstract class Session implements SocketOwner, FrameSink {
   /** The peer broke the protocol or went too far: the connection ends. @returns 1, for a FrameSink */
   fail(errorCode: number, name: string): number {
     if (!this.isServing) return 1
+    this.#hasFailed = true
     this.countFault(name)
     this.shutDown(errorCode, name)
     return 1
@@ -189,10 +192,7 @@ export abstract class Session implements SocketOwner, FrameSink {
   #tellStreams(): void {
     const streams = [...this.streams.values()]
     this.streams.clear()
-    for (const stream of streams) {
-      stream.close()
-      stream.onRemoteReset(ErrorCode.cancel)
-    }
+    for (const stream of streams) stream.cut(this.#hasFailed ? "protocol-error" : "connection-gone")
   }
 
   /** Cuts the connection, whatever is under way. */

@@ -10,9 +10,11 @@
  */
 
 import { ReceiveWindow, SendWindow } from "./flow-control.ts"
-import { ErrorCode } from "./frame.ts"
 import { DATA_BYTES_PER_FRAME, writeData, writeRstStream, writeWindowUpdate } from "./frame-writer.ts"
 import type { Session } from "./session.ts"
+
+/** `refused`: the peer has not looked at it. `protocol-error`: we ended it, because the peer broke the protocol. */
+export type CutReason = "remote-reset" | "refused" | "protocol-error" | "connection-gone"
 
 export abstract class Http2Stream {
   readonly id: number
@@ -54,8 +56,8 @@ export abstract class Http2Stream {
   abstract onWritable(): void
   /** Our END_STREAM has been sent. */
   protected abstract onLocalEnd(): void
-  /** The peer reset the stream, or the connection is gone: nothing can be sent or received. */
-  abstract onRemoteReset(errorCode: number): void
+  /** The stream ended before its time: nothing can be sent or received any more. */
+  abstract onCut(reason: CutReason): void
   /** Bytes that must wait although nobody paused: a tunnel that is not open yet. */
   protected get isHolding(): boolean {
     return this.#isPaused
@@ -247,11 +249,27 @@ export abstract class Http2Stream {
     this.session.forget(this)
   }
 
-  /** Whoever is behind the stream must hear that it is over, then it is closed with this code. */
+  /** The peer reset the stream, refused it, or is gone. */
+  cut(reason: CutReason): void {
+    if (this.isClosed) return
+    this.close()
+    this.onCut(reason)
+  }
+
+  /** The peer broke the protocol on this stream. */
   abandon(errorCode: number): void {
     if (this.isClosed) return
     this.reset(errorCode)
-    this.onRemoteReset(ErrorCode.cancel)
+    this.onCut("protocol-error")
+  }
+
+  /** The peer takes nothing more; what it sent is delivered all the same. */
+  stopSending(): void {
+    this.#waiting = []
+    this.#endsAfterWaiting = false
+    this.isLocalEnded = true
+    this.session.queue.forget(this)
+    if (this.#hasDeliveredEnd) this.close()
   }
 }
 

@@ -9,19 +9,23 @@ import type { HpackEncoder } from "./hpack/encoder.ts"
 const COLON_AND_SPACE_LENGTH = 2
 const CRLF_LENGTH = 2
 
-/** The kept fields, then the appended lines. `Host` is left out: it goes as `:authority`. */
-export function encodeFields(encoder: HpackEncoder, fields: FieldTable): void {
+/**
+ * The kept fields, then the appended lines. `Host` is left out: it goes as `:authority`.
+ * @param leftOut another name that does not go out, in lower case; "" = none
+ */
+export function encodeFields(encoder: HpackEncoder, fields: FieldTable, leftOut = ""): void {
   const { ids, dropped, count } = fields
   for (let index = 0; index < count; index++) {
     const id = ids[index] as number
     if (dropped[index] !== 0 || id === FieldId.host || IS_HOP_BY_HOP[id] !== 0) continue
-    encoder.add(fields.nameAt(index).toLowerCase(), fields.valueAt(index), fields.isNeverIndexed(index))
+    const name = fields.nameAt(index).toLowerCase()
+    if (name !== leftOut) encoder.add(name, fields.valueAt(index), fields.isNeverIndexed(index))
   }
-  if (fields.appended !== "") encodeLines(encoder, fields.appended)
+  if (fields.appended !== "") encodeLines(encoder, fields.appended, leftOut)
 }
 
 /** @param lines `name: value\r\n`, well-formed */
-export function encodeLines(encoder: HpackEncoder, lines: string): void {
+export function encodeLines(encoder: HpackEncoder, lines: string, leftOut = ""): void {
   for (let start = 0; start < lines.length; ) {
     const colon = lines.indexOf(":", start)
     const lineEnd = lines.indexOf("\r\n", start)
@@ -29,7 +33,7 @@ export function encodeLines(encoder: HpackEncoder, lines: string): void {
     const id = fieldIdOf(lines, start, colon)
     if (id !== FieldId.host && IS_HOP_BY_HOP[id] === 0) {
       const name = lines.slice(start, colon).toLowerCase()
-      encoder.add(name, lines.slice(valueStart(lines, colon), lineEnd))
+      if (name !== leftOut) encoder.add(name, lines.slice(valueStart(lines, colon), lineEnd))
     }
     start = lineEnd + CRLF_LENGTH
   }

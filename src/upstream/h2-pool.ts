@@ -1,0 +1,305 @@
+/**
+ * The HTTP/2 connections of one endpoint. Requests share a connection until it takes no more; only then is another one
+ * made (Envoy: Http2::ConnPoolImpl). A request that finds no place waits for whichever comes first, a new connection or a
+ * place on one that is there.
+ *
+ * Nothing is queued without a limit: the cluster's circuit breaker counts here as it does for HTTP/1.1 (Istio semantics
+ * sheet 6.5).
+ */
+import type { ClusterSpec } from "../compile/snapshot.ts"
+import { Http2ClientConnection, type Http2ClientOwner } from "../http/h2/client-connection.ts"
+import type { Http2ClientStream } from "../http/h2/client-stream.ts"
+import type { HttpLimits } from "../http/limits.ts"
+import type { UpstreamFailure } from "../http/stream.ts"
+import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
+import type { Endpoint } from "./endpoint.ts"
+import type { PoolEnvironment } from "./h1-pool.ts"
+import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
+import type { ConnectionIdentity, UpstreamTransport } from "./transport.ts"
+
+/** Requests that wait for one connection to be made; how many it will really take is known only then. */
+const WAITING_PER_CONNECTION = 100
+
+const OVERFLOW: UpstreamFailure = { kind: "overflow", transportReason: "", isStaleConnection: false }
+const NOT_HTTP2 = "the service closed the connection before its HTTP/2 SETTINGS"
+
+export class H2Pool implements HttpPool {
+  readonly #endpoint: Endpoint<HttpPool>
+  readonly #spec: Pick<ClusterSpec, "connectTimeoutMs" | "idleTimeoutMs" | "limits">
+  readonly #environment: PoolEnvironment
+  readonly #transport: UpstreamTransport
+  readonly #identity: ConnectionIdentity
+  /** Those that take requests, oldest first. */
+  readonly #ready: Http2ClientConnection[] = []
+  readonly #waiting: UpstreamRequester[] = []
+  #connectionCount = 0
+  #connectingCount = 0
+
+  constructor(
+    endpoint: Endpoint<HttpPool>,
+    spec: Pick<ClusterSpec, "connectTimeoutMs" | "idleTimeoutMs" | "limits">,
+    environment: PoolEnvironment,
+    transport: UpstreamTransport,
+    identity: ConnectionIdentity,
+  ) {
+    this.#endpoint = endpoint
+    this.#spec = spec
+    this.#environment = environment
+    this.#transport = transport
+    this.#identity = identity
+  }
+
+  get limits(): HttpLimits {
+    return this.#environment.limits
+  }
+
+  get coarseNowMs(): number {
+    return this.#environment.coarseNowMs
+  }
+
+  get idleCount(): number {
+    return this.#ready.filter(({ streamCount }) => streamCount === 0).length
+  }
+
+  get connectionCount(): number {
+    return this.#connectionCount
+  }
+
+  // --- requests ------------------------------------------------------------------------------------------------------
+
+  acquire(requester: UpstreamRequester): Http2ClientStream | "overflow" | null {
+    const { breaker, clusterStats } = this.#endpoint
+    const connection = this.#connectionWithPlace()
+    if (connection !== undefined) {
+      // The requester is counted as active already.
+      if (breaker.admitsAnotherRequest) return this.#openStream(connection)
+      clusterStats.upstreamRqPendingOverflow++
+      return "overflow"
+    }
+    if (!breaker.admitsPending) {
+      clusterStats.upstreamRqPendingOverflow++
+      return "overflow"
+    }
+    this.#waiting.push(requester)
+    clusterStats.upstreamRqPendingTotal++
+    clusterStats.upstreamRqPendingActive++
+    this.#connectForWaiting()
+    return null
+  }
+
+  /** One that is too old is taken out of service on the way. */
+  #connectionWithPlace(): Http2ClientConnection | undefined {
+    for (const connection of [...this.#ready]) {
+      if (this.#isTooOld(connection)) this.#retire(connection)
+      else if (connection.hasCapacity) return connection
+    }
+    return undefined
+  }
+
+  #openStream(connection: Http2ClientConnection): Http2ClientStream {
+    const stream = connection.openStream()
+    const { maxRequestsPerConnection } = this.#spec.limits
+    if (maxRequestsPerConnection > 0 && connection.requestCount >= maxRequestsPerConnection) {
+      this.#endpoint.clusterStats.upstreamCxMaxRequests++
+      connection.leave()
+    }
+    return stream
+  }
+
+  /** A connection that is being made for the requester will serve somebody else, or idle. */
+  cancel(requester: UpstreamRequester): void {
+    const index = this.#waiting.indexOf(requester)
+    if (index < 0) return
+    this.#waiting.splice(index, 1)
+    this.#endpoint.clusterStats.upstreamRqPendingActive--
+  }
+
+  #serveWaiting(): void {
+    const { breaker, clusterStats } = this.#endpoint
+    while (this.#waiting.length > 0) {
+      const connection = this.#connectionWithPlace()
+      if (connection === undefined) return this.#connectForWaiting()
+      // The one it goes to still counts as waiting.
+      const isAdmitted = breaker.admitsRequest
+      const requester = this.#waiting.shift()
+      if (requester === undefined) return
+      clusterStats.upstreamRqPendingActive--
+      if (isAdmitted) {
+        requester.onReady(this.#openStream(connection))
+      } else {
+        clusterStats.upstreamRqPendingOverflow++
+        requester.onConnectFailure(OVERFLOW)
+      }
+    }
+  }
+
+  // --- connections ---------------------------------------------------------------------------------------------------
+
+  closeIdle(): void {
+    for (const connection of [...this.#ready]) this.#retire(connection)
+  }
+
+  closeExpired(nowMs: number): void {
+    const { idleTimeoutMs } = this.#spec
+    for (const connection of [...this.#ready]) {
+      if (this.#isTooOld(connection)) {
+        this.#retire(connection)
+      } else if (idleTimeoutMs > 0 && connection.streamCount === 0 && connection.idleSinceMs <= nowMs - idleTimeoutMs) {
+        this.#endpoint.clusterStats.upstreamCxIdleTimeout++
+        this.#retire(connection)
+      }
+    }
+  }
+
+  #isTooOld(connection: Http2ClientConnection): boolean {
+    const { maxConnectionDurationMs } = this.#spec.limits
+    if (maxConnectionDurationMs === 0 || this.coarseNowMs - connection.openedAtMs < maxConnectionDurationMs)
+      return false
+    this.#endpoint.clusterStats.upstreamCxMaxDurationReached++
+    return true
+  }
+
+  /** It takes no more requests, and ends with those under way. */
+  #retire(connection: Http2ClientConnection): void {
+    connection.leave()
+    if (connection.streamCount === 0) connection.close()
+  }
+
+  /** If the circuit breaker lets it; an endpoint without any connection may always have one. */
+  #connectForWaiting(): void {
+    const { breaker, clusterStats } = this.#endpoint
+    while (this.#connectingCount * WAITING_PER_CONNECTION < this.#waiting.length) {
+      if (!breaker.admitsConnection) {
+        clusterStats.upstreamCxOverflow++
+        if (this.#connectionCount > 0) return
+      }
+      this.#connect()
+    }
+  }
+
+  #connect(): void {
+    const { clusterStats } = this.#endpoint
+    this.#connectionCount++
+    this.#connectingCount++
+    this.#endpoint.connectionsTotal++
+    clusterStats.upstreamCxTotal++
+    clusterStats.upstreamCxHttp2Total++
+    clusterStats.upstreamCxActive++
+    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec.connectTimeoutMs)
+    const { address, port } = this.#endpoint
+    attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
+      attempt.fail(reason),
+    )
+  }
+
+  /**
+   * Everybody who waits is told: they would only wait for the same (Envoy: purgePendingStreams).
+   * @param reason Envoy's transport failure reason; "" = it took too long
+   */
+  onConnectFailed(reason: string): void {
+    this.#connectingCount--
+    this.#connectionGone()
+    const { clusterStats } = this.#endpoint
+    this.#endpoint.connectFailures++
+    clusterStats.upstreamCxConnectFail++
+    if (reason === "") clusterStats.upstreamCxConnectTimeout++
+    const failure: UpstreamFailure = {
+      kind: reason === "" ? "connect-timeout" : "connect-failure",
+      transportReason: reason,
+      isStaleConnection: false,
+    }
+    const waiting = this.#waiting.splice(0)
+    clusterStats.upstreamRqPendingActive -= waiting.length
+    for (const requester of waiting) requester.onConnectFailure(failure)
+  }
+
+  onReady(connection: Http2ClientConnection): void {
+    this.#connectingCount--
+    connection.idleSinceMs = this.coarseNowMs
+    this.#ready.push(connection)
+    this.#serveWaiting()
+    if (this.#endpoint.isDraining) this.#retire(connection)
+  }
+
+  onStreamClosed(): void {
+    this.#serveWaiting()
+  }
+
+  onLeaving(connection: Http2ClientConnection): void {
+    const index = this.#ready.indexOf(connection)
+    if (index >= 0) this.#ready.splice(index, 1)
+  }
+
+  onClosed(connection: Http2ClientConnection): void {
+    this.onLeaving(connection)
+    this.#connectionGone()
+    // What it would have served next needs another one.
+    this.#connectForWaiting()
+  }
+
+  #connectionGone(): void {
+    this.#connectionCount--
+    this.#endpoint.clusterStats.upstreamCxActive--
+    this.#endpoint.clusterStats.upstreamCxDestroy++
+  }
+}
+
+/** A connection on its way: it becomes ready, fails, or takes too long; whichever is first counts. */
+class ConnectAttempt implements Http2ClientOwner {
+  readonly connection: Http2ClientConnection
+  cancelConnect: (() => void) | null = null
+  readonly #pool: H2Pool
+  readonly #wheel: TimerWheel
+  readonly #deadline: Deadline
+  #isOver = false
+  #isReady = false
+
+  constructor(pool: H2Pool, wheel: TimerWheel, connectTimeoutMs: number) {
+    this.#pool = pool
+    this.#wheel = wheel
+    this.connection = new Http2ClientConnection(this)
+    this.#deadline = new Deadline(() => {
+      this.cancelConnect?.()
+      this.fail("")
+      this.connection.terminate()
+    })
+    wheel.set(this.#deadline, connectTimeoutMs)
+  }
+
+  get limits(): HttpLimits {
+    return this.#pool.limits
+  }
+
+  get coarseNowMs(): number {
+    return this.#pool.coarseNowMs
+  }
+
+  /** @param reason "" = it took too long */
+  fail(reason: string): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#wheel.clear(this.#deadline)
+    this.#pool.onConnectFailed(reason)
+  }
+
+  onReady(connection: Http2ClientConnection): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#isReady = true
+    this.#wheel.clear(this.#deadline)
+    this.#pool.onReady(connection)
+  }
+
+  onStreamClosed(): void {
+    if (this.#isReady) this.#pool.onStreamClosed()
+  }
+
+  onLeaving(connection: Http2ClientConnection): void {
+    if (this.#isReady) this.#pool.onLeaving(connection)
+  }
+
+  onClosed(connection: Http2ClientConnection): void {
+    if (this.#isReady) this.#pool.onClosed(connection)
+    else this.fail(NOT_HTTP2)
+  }
+}
