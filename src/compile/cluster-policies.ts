@@ -46,6 +46,14 @@ export interface WarmupPolicy {
   readonly aggression: number
 }
 
+/** How many retries may be under way at once, in proportion to the load (Envoy: retry_budget). */
+export interface RetryBudget {
+  /** Of the active requests, 0-100. */
+  readonly percent: number
+  /** So many are always allowed. */
+  readonly minRetryConcurrency: number
+}
+
 /** Envoy's circuit breakers and per-connection limits; for the whole cluster, not per endpoint. */
 export interface ConnectionLimits {
   readonly maxConnections: number
@@ -53,6 +61,10 @@ export interface ConnectionLimits {
   readonly maxPendingRequests: number
   /** Requests on a connection. Beyond: 503 UO. */
   readonly maxRequests: number
+  /** Retries that wait or are under way. Beyond: the answer there is, flag UO. */
+  readonly maxRetries: number
+  /** In place of `maxRetries`; null = none. */
+  readonly retryBudget: RetryBudget | null
   /** 0 = unlimited. */
   readonly maxRequestsPerConnection: number
   /** 0 = none. */
@@ -151,6 +163,8 @@ export const trafficPolicyDefault: ClusterTrafficPolicy = Object.freeze({
     maxConnections: unlimited,
     maxPendingRequests: unlimited,
     maxRequests: unlimited,
+    maxRetries: unlimited,
+    retryBudget: null,
     maxRequestsPerConnection: 0,
     maxConnectionDurationMs: 0,
     keepAliveAfterMs: 0,

@@ -281,7 +281,7 @@ export interface RetryPolicy {
   readonly retryOn: number
   /** Upstream response codes, where `RetryOn.statusCodes` is set. */
   readonly statusCodes: readonly number[]
-  /** From the request fully sent to the complete response of one try; 0 = none. */
+  /** From the complete request, sent on a connection, to the response head of one try; 0 = none. */
   readonly perTryTimeoutMs: number
   readonly backoffBaseMs: number
   readonly backoffMaxMs: number

@@ -119,11 +119,13 @@ describe("loadBalancer (sheet 6.3)", () => {
 
 describe("connectionPool (sheet 6.5)", () => {
   test("0 is unset", () => {
-    const http = { http1MaxPendingRequests: 0, http2MaxRequests: 0, maxRequestsPerConnection: 0 }
+    const http = { http1MaxPendingRequests: 0, http2MaxRequests: 0, maxRequestsPerConnection: 0, maxRetries: 0 }
     expect(policyOf({ connectionPool: { tcp: { maxConnections: 0 }, http } }).limits).toEqual({
       maxConnections: unlimited,
       maxPendingRequests: unlimited,
       maxRequests: unlimited,
+      maxRetries: unlimited,
+      retryBudget: null,
       maxRequestsPerConnection: 0,
       maxConnectionDurationMs: 0,
       keepAliveAfterMs: 0,
@@ -132,15 +134,40 @@ describe("connectionPool (sheet 6.5)", () => {
 
   test("what is written is kept", () => {
     const tcp = { maxConnections: 1, maxConnectionDuration: "2s", tcpKeepalive: { time: "3s" } }
-    const http = { http1MaxPendingRequests: 4, http2MaxRequests: 5, maxRequestsPerConnection: 6 }
+    const http = { http1MaxPendingRequests: 4, http2MaxRequests: 5, maxRequestsPerConnection: 6, maxRetries: 7 }
     expect(policyOf({ connectionPool: { tcp, http } }).limits).toEqual({
       maxConnections: 1,
       maxConnectionDurationMs: 2000,
       keepAliveAfterMs: 3000,
       maxPendingRequests: 4,
       maxRequests: 5,
+      maxRetries: 7,
+      retryBudget: null,
       maxRequestsPerConnection: 6,
     })
+  })
+
+  test("retryBudget: 20 percent and 3 where it does not say, a subset's before the rule's (sheet 3.6)", () => {
+    expect(policyOf({ retryBudget: {} }).limits.retryBudget).toEqual({ percent: 20, minRetryConcurrency: 3 })
+    expect(policyOf({ retryBudget: { percent: 0, minRetryConcurrency: 0 } }).limits.retryBudget).toEqual({
+      percent: 0,
+      minRetryConcurrency: 3,
+    })
+    const spec = {
+      trafficPolicy: {
+        retryBudget: { percent: 12.5, minRetryConcurrency: 1 },
+        portLevelSettings: [{ port: { number: 80 }, connectionPool: {} }],
+      },
+      subsets: [
+        { name: "v1", labels: { version: "v1" }, trafficPolicy: { retryBudget: { percent: 50 } } },
+        { name: "v2", trafficPolicy: { tls: { mode: "DISABLE" } } },
+      ],
+    }
+    const example = compileExample(configuration(spec))
+    const budget = (subset: string) => cluster(example, `outbound|80|${subset}|${host}`).limits.retryBudget
+    expect(budget("")).toEqual({ percent: 12.5, minRetryConcurrency: 1 })
+    expect(budget("v1")).toEqual({ percent: 50, minRetryConcurrency: 3 })
+    expect(budget("v2")).toEqual({ percent: 12.5, minRetryConcurrency: 1 })
   })
 
   test("tcpKeepalive without a time is the system's two hours", () => {

@@ -60,7 +60,7 @@ export function compileTrafficPolicy(
       idleTimeoutMs:
         durationMs(http?.idleTimeout) ?? durationMs(tcp?.idleTimeout) ?? trafficPolicyDefault.idleTimeoutMs,
       tcpIdleTimeoutMs: durationMs(tcp?.idleTimeout) ?? trafficPolicyDefault.tcpIdleTimeoutMs,
-      limits: limitsOf(policy),
+      limits: limitsOf(policy, subset?.trafficPolicy?.retryBudget ?? rule?.trafficPolicy?.retryBudget),
       outlierDetection: outlierDetectionOf(policy),
       panicThresholdPercent:
         policy.outlierDetection === undefined
@@ -126,13 +126,18 @@ function warmupOf(policy: PortPolicy, loadBalancer: LoadBalancerKind): WarmupPol
 }
 
 /** Zero means unset for all of these numbers. */
-function limitsOf(policy: PortPolicy): ConnectionLimits {
+function limitsOf(policy: PortPolicy, budget: TrafficPolicy["retryBudget"]): ConnectionLimits {
   const { http, tcp } = policy.connectionPool ?? {}
   const keepalive = tcp?.tcpKeepalive
   return {
     maxConnections: tcp?.maxConnections || unlimited,
     maxPendingRequests: http?.http1MaxPendingRequests || unlimited,
     maxRequests: http?.http2MaxRequests || unlimited,
+    maxRetries: http?.maxRetries || unlimited,
+    retryBudget:
+      budget === undefined
+        ? null
+        : { percent: budget.percent ?? 20, minRetryConcurrency: budget.minRetryConcurrency || 3 },
     maxRequestsPerConnection: http?.maxRequestsPerConnection ?? 0,
     maxConnectionDurationMs: durationMs(tcp?.maxConnectionDuration) ?? 0,
     keepAliveAfterMs: keepalive === undefined ? 0 : (durationMs(keepalive.time) ?? keepAliveAfterMsDefault),

@@ -22,12 +22,9 @@ const table: readonly NotHonoured[] = [
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.h2UpgradePolicy", values: ["UPGRADE"] },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2KeepAlive" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxConcurrentStreams" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxRetries" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.useClientProtocol" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.interval" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.probes" },
-  { kind: "DestinationRule", path: "spec.trafficPolicy.retryBudget" },
-  { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.retryBudget" },
   { kind: "DestinationRule", path: "spec.trafficPolicy.tunnel" },
   { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.tunnel" },
 

@@ -89,6 +89,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #hasResponse = false
   #isOver = false
   #isCountedAsRetry = false
+  /** The present try counts among the cluster's retries until its outcome is known. */
+  #isRetryActive = false
   #routeDeadline: Deadline | null = null
   #tryDeadline: Deadline | null = null
   #retryDeadline: Deadline | null = null
@@ -224,6 +226,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     }
     this.#cluster.stats.countResponse(head.status)
     if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, head.status)
+    this.#finishRetry()
     const policy = this.#policy
     if (policy !== null && head.status !== 101 && retriesResponse(policy, head)) {
       if (this.#mayRetry(policy)) {
@@ -236,6 +239,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     }
     this.#hasResponse = true
     this.#kept = null
+    // The time of a try is for its response to begin; from here on only the whole has a limit (Envoy upstream_request.cc).
+    if (this.#tryDeadline !== null) this.#wheel.clear(this.#tryDeadline)
     this.#owner.onUpstreamHead(head, this.#isRequestEnded ? this.#elapsedMs() : -1)
   }
 
@@ -253,7 +258,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#connection = null
     this.#endTry(false)
     this.#isOver = true
-    this.#clearDeadlines()
+    this.#stopWaiting()
     this.#owner.onUpstreamEnd(trailers)
   }
 
@@ -275,10 +280,11 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     if (this.#hasResponse) {
       this.#endTry(true)
       this.#isOver = true
-      this.#clearDeadlines()
+      this.#stopWaiting()
       this.#owner.onResponseCut(failureFlag(failure), `upstream_reset_after_response_started{${failureText(failure)}}`)
       return
     }
+    this.#finishRetry()
     const policy = this.#policy
     if (policy !== null && retriesFailure(policy, failure) && this.#mayRetry(policy)) this.#retry(policy)
     else this.#giveUp(upstreamFailureReply(failure, this.#attempt > 1))
@@ -297,9 +303,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #onTryTimeout(): void {
     this.#cluster.stats.upstreamRqPerTryTimeout++
     if (this.#endpoint !== null) this.#cluster.recordTimeout(this.#endpoint)
-    if (this.#hasResponse) return this.#cutForTimeout("upstream_per_try_timeout")
     this.#connection?.cancel()
     this.#connection = null
+    this.#finishRetry()
     const policy = this.#policy
     if (policy !== null && retriesFailure(policy, PER_TRY_FAILURE) && this.#mayRetry(policy)) this.#retry(policy)
     else this.#giveUp(PER_TRY_TIMEOUT)
@@ -308,23 +314,23 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #onRouteTimeout(): void {
     this.#cluster.stats.upstreamRqTimeout++
     if (this.#endpoint !== null) this.#cluster.recordTimeout(this.#endpoint)
-    if (this.#hasResponse) return this.#cutForTimeout("upstream_response_timeout")
+    if (this.#hasResponse) return this.#cutForTimeout()
     this.#abandonTry()
     this.#giveUp(UPSTREAM_TIMEOUT)
   }
 
-  #cutForTimeout(details: string): void {
+  #cutForTimeout(): void {
     this.#abandonTry()
     this.#isOver = true
-    this.#clearDeadlines()
-    this.#owner.onResponseCut("UT", details)
+    this.#stopWaiting()
+    this.#owner.onResponseCut("UT", "upstream_response_timeout")
   }
 
   /** No more tries. */
   #giveUp(reply: LocalReply): void {
     this.#endTry(true)
     this.#isOver = true
-    this.#clearDeadlines()
+    this.#stopWaiting()
     const { retryLimitFlag } = this
     this.#owner.onNoResponse(retryLimitFlag === "" ? reply : { ...reply, flags: `${reply.flags},${retryLimitFlag}` })
   }
@@ -335,12 +341,12 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#isOver = true
     this.#cluster.stats.upstreamRqCancelled++
     this.#abandonTry()
-    this.#clearDeadlines()
+    this.#stopWaiting()
   }
 
   // --- retries -------------------------------------------------------------------------------------------------------
 
-  /** Whether a try that the policy wants may be made. */
+  /** Whether a try that the policy wants may be made; if so it counts from now on. */
   #mayRetry(policy: RetryPolicy): boolean {
     // What was sent of the body and not kept cannot be sent again.
     if (this.#isBodySent && this.#kept === null) return false
@@ -349,7 +355,15 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       this.retryLimitFlag = "URX"
       return false
     }
-    return true
+    this.#isRetryActive = this.#cluster.startRetry()
+    if (!this.#isRetryActive) this.retryLimitFlag = "UO"
+    return this.#isRetryActive
+  }
+
+  #finishRetry(): void {
+    if (!this.#isRetryActive) return
+    this.#isRetryActive = false
+    this.#cluster.finishRetry()
   }
 
   #retry(policy: RetryPolicy): void {
@@ -392,7 +406,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     endpoint?.finishRequest(hasFailed)
   }
 
-  #clearDeadlines(): void {
+  /** Nothing of this request is waited for any more. */
+  #stopWaiting(): void {
+    this.#finishRetry()
     if (this.#routeDeadline !== null) this.#wheel.clear(this.#routeDeadline)
     if (this.#tryDeadline !== null) this.#wheel.clear(this.#tryDeadline)
     if (this.#retryDeadline !== null) this.#wheel.clear(this.#retryDeadline)

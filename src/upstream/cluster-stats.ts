@@ -82,6 +82,8 @@ export class ClusterStats {
   upstreamRqRetry = 0
   upstreamRqRetrySuccess = 0
   upstreamRqRetryLimitExceeded = 0
+  /** Retries that the cluster's limit on retries forbade. */
+  upstreamRqRetryOverflow = 0
 
   /** Counts one complete upstream response by its class. */
   countResponse(statusCode: number): void {
@@ -189,6 +191,7 @@ const statFields: readonly StatField[] = [
   { name: "upstream_rq_per_try_timeout", kind: "counter", key: "upstreamRqPerTryTimeout" },
   { name: "upstream_rq_retry", kind: "counter", key: "upstreamRqRetry" },
   { name: "upstream_rq_retry_limit_exceeded", kind: "counter", key: "upstreamRqRetryLimitExceeded" },
+  { name: "upstream_rq_retry_overflow", kind: "counter", key: "upstreamRqRetryOverflow" },
   { name: "upstream_rq_retry_success", kind: "counter", key: "upstreamRqRetrySuccess" },
   { name: "upstream_rq_rx_reset", kind: "counter", key: "upstreamRqRxReset" },
   { name: "upstream_rq_timeout", kind: "counter", key: "upstreamRqTimeout" },

@@ -81,6 +81,23 @@ export class Cluster<Pool extends EndpointPool> {
     return tried === null || !tried.includes(picked) ? picked : this.reselect(picked, tried, hash)
   }
 
+  /**
+   * Asks to try a request again. Pairs with `finishRetry`, when the outcome of that try is known.
+   * @returns false when as many retries as the cluster allows are under way
+   */
+  startRetry(): boolean {
+    if (!this.breaker.admitsRetry) {
+      this.stats.upstreamRqRetryOverflow++
+      return false
+    }
+    this.breaker.activeRetries++
+    return true
+  }
+
+  finishRetry(): void {
+    this.breaker.activeRetries--
+  }
+
   /** An endpoint answered with this status: outlier detection listens. */
   recordResponse(endpoint: Endpoint<Pool>, status: number): void {
     if (this.outliers !== null) this.outliers.onResponse(endpoint, status)
