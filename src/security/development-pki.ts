@@ -118,7 +118,8 @@ export class DevelopmentPki {
           reason: this.#x509.X509CrlReason.keyCompromise,
         })),
       })
-      return `${list.toString("pem")}\n`
+      // RFC 7468 section 6 has another label than the package.
+      return `${this.#x509.PemConverter.encode(list.rawData, "X509 CRL")}\n`
     })
     return (await Promise.all(pems)).join("")
   }
