@@ -91,6 +91,13 @@ export function parseSelector(texts: readonly string[]): Readonly<Record<string,
   return labels.size === 0 ? null : Object.fromEntries(labels)
 }
 
+/** Up to three names, the largest first. */
+export function parseLocality(text: string): string | UsageError {
+  const isLocality = text === "" || /^[\w.-]+(?:\/[\w.-]+){0,2}$/.test(text)
+  if (isLocality) return text
+  return usageError(`--locality: ${quoted(text)} is not REGION/ZONE/SUBZONE`, "write --locality eu-west/a/rack7")
+}
+
 /** One of a few words. */
 export function parseChoice<Choice extends string>(
   flag: string,

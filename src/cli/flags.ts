@@ -60,6 +60,15 @@ export const flags: readonly Flag[] = [
     commands: configurationCommands,
   },
   {
+    name: "locality",
+    short: "",
+    valueName: "REGION/ZONE/SUBZONE",
+    isRepeatable: false,
+    defaultText: "",
+    description: "where this gateway runs, for localityLbSetting; without it no endpoint is nearer than another",
+    commands: configurationCommands,
+  },
+  {
     name: "no-dns-fallback",
     short: "",
     valueName: "",
@@ -237,6 +246,15 @@ export const flags: readonly Flag[] = [
     isRepeatable: false,
     defaultText: "the URL's host",
     description: "server name of the TLS handshake",
+    commands: ["explain"],
+  },
+  {
+    name: "client-cert",
+    short: "",
+    valueName: "PEM",
+    isRepeatable: false,
+    defaultText: "",
+    description: "file with the client's certificate, and those between it and an authority",
     commands: ["explain"],
   },
   {

@@ -39,6 +39,7 @@ export class ConfigurationLoader {
     this.#compileOptions = {
       portMap: options.portMap,
       selector: options.selector,
+      locality: options.locality,
       dnsFallback: options.dnsFallback,
       demoServices,
     }

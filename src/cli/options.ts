@@ -13,6 +13,7 @@ import {
   parseBindAddresses,
   parseChoice,
   parseDrainMs,
+  parseLocality,
   parsePortMap,
   parseSelector,
   parseStatusPort,
@@ -28,6 +29,8 @@ export interface ConfigurationOptions {
   readonly portMap: ReadonlyMap<number, number>
   /** null = every Gateway is served. */
   readonly selector: Readonly<Record<string, string>> | null
+  /** `region/zone/subzone`, or a beginning of it; "" = not known. */
+  readonly locality: string
   readonly dnsFallback: boolean
   readonly demo: boolean
 }
@@ -42,7 +45,10 @@ export interface CheckOptions extends ConfigurationOptions, LogOptions {
 }
 
 export interface ExplainOptions extends ConfigurationOptions, LogOptions {
+  /** Its client certificate is still to be read. */
   readonly request: RequestToExplain
+  /** null = none is shown. */
+  readonly clientCertificatePath: string | null
   readonly output: "text" | "json"
 }
 
@@ -97,7 +103,7 @@ export function parseExplainOptions(operands: readonly string[], values: FlagVal
   if (isUsageError(output)) return output
   const request = parseRequest(operands, values)
   if (isUsageError(request)) return request
-  return { ...configuration, ...log, output, request }
+  return { ...configuration, ...log, output, request, clientCertificatePath: values.get("client-cert")?.at(-1) ?? null }
 }
 
 function parseRequest(operands: readonly string[], values: FlagValues): RequestToExplain | UsageError {
@@ -117,7 +123,7 @@ function parseRequest(operands: readonly string[], values: FlagValues): RequestT
   if (gateway !== null && !/^[^/]+\/[^/]+$/.test(gateway)) {
     return usageError(`--gateway: ${JSON.stringify(gateway)} is not NAMESPACE/NAME`, "write --gateway default/edge")
   }
-  return { method, url, headers, gateway, serverName: values.get("sni")?.at(-1) ?? null }
+  return { method, url, headers, gateway, serverName: values.get("sni")?.at(-1) ?? null, clientCertificatePem: "" }
 }
 
 /** @param operands the files with the tests */
@@ -204,13 +210,15 @@ export function parseConfigurationOptions(values: FlagValues): ConfigurationOpti
   if (isUsageError(portMap)) return portMap
   const selector = parseSelector(values.get("selector") ?? [])
   if (isUsageError(selector)) return selector
+  const locality = parseLocality(single(values, "locality", ""))
+  if (isUsageError(locality)) return locality
   const noDnsFallback = parseSwitch("no-dns-fallback", single(values, "no-dns-fallback", "false"))
   if (isUsageError(noDnsFallback)) return noDnsFallback
   const demo = parseSwitch("demo", single(values, "demo", "false"))
   if (isUsageError(demo)) return demo
   const secretsDir = single(values, "secrets", defaults.secrets)
   if (secretsDir === "") return usageError("--secrets: the folder is empty", "write --secrets ./certs")
-  return { files, secretsDir, portMap, selector, dnsFallback: !noDnsFallback, demo }
+  return { files, secretsDir, portMap, selector, locality, dnsFallback: !noDnsFallback, demo }
 }
 
 function parseAccessLog(values: FlagValues): RunOptions["accessLog"] | UsageError {

@@ -140,6 +140,7 @@ function describeOptions(options: RunOptions): Readonly<Record<string, string>> 
         : Object.entries(selector)
             .map(([key, value]) => `${key}=${value}`)
             .join(","),
+    locality: options.locality,
     bind: options.bindAddresses.join(","),
     admin: admin === null ? "off" : `${admin.host}:${admin.port}`,
     status_port: options.statusPort === null ? "off" : String(options.statusPort),
