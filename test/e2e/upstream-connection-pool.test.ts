@@ -165,4 +165,36 @@ describe("connections", () => {
     )
     expect((await exchangeOnce(gateway.port(80), GET)).status).toBe(200)
   })
+
+  test("maxConnectionDuration: an old connection is not used again", async () => {
+    await using upstream = ScriptedUpstream.start()
+    await using gateway = await startGateway(
+      withPolicy(routesTo(upstream.port), { connectionPool: { tcp: { maxConnectionDuration: "1ms" } } }),
+    )
+    using client = await RawClient.connect(gateway.port(80))
+    await waitUntil(async () => {
+      expect((await client.exchange(GET)).status).toBe(200)
+      return upstream.connections.length > 1
+    }, "a second connection")
+    expect(stat(gateway, "upstream_cx_max_duration_reached")).toBeGreaterThanOrEqual(1)
+  })
+
+  test.each([
+    ["2s", 1],
+    ["0s", 0],
+  ])(
+    "idleTimeout %s: %d of one connection is closed after an hour (sheet 6.5: 0 s disables)",
+    async (idleTimeout, closed) => {
+      await using upstream = ScriptedUpstream.start()
+      await using gateway = await startGateway(
+        withPolicy(routesTo(upstream.port), { connectionPool: { http: { idleTimeout } } }),
+      )
+      await exchangeOnce(gateway.port(80), GET)
+      const [endpoint] = gateway.gateway.clusters[0]?.endpoints ?? []
+      await waitUntil(() => endpoint?.pool.idleCount === 1, "the connection is idle")
+      endpoint?.pool.closeExpired(performance.now() + 3_600_000)
+      expect(stat(gateway, "upstream_cx_idle_timeout")).toBe(closed)
+      expect(endpoint?.pool.idleCount).toBe(1 - closed)
+    },
+  )
 })
