@@ -81,6 +81,7 @@ function requestOf(query: URLSearchParams): RequestToExplain | { readonly error:
     headers,
     serverName: orElse(query.get("sni"), null),
     gateway: orElse(query.get("gateway"), null),
+    clientCertificatePem: "",
   }
 }
 

@@ -1,18 +1,35 @@
 /** `portcullis explain`: what becomes of a request, and why. */
 import { Explainer } from "../explain/explainer.ts"
 import { renderExplanation } from "../explain/render-explanation.ts"
-import { loadSnapshotOrSay } from "./load-for-command.ts"
+import { loadOrSay } from "./load-for-command.ts"
 import type { ExplainOptions } from "./options.ts"
 import type { Terminal } from "./terminal.ts"
+import { renderUsageError, usageError } from "./usage-error.ts"
 
-export async function explain(options: ExplainOptions, terminal: Terminal): Promise<0 | 1> {
-  const snapshot = await loadSnapshotOrSay("explain", options, terminal)
-  if (snapshot === null) return 1
-  const explanation = new Explainer(snapshot).explain(options.request)
-  // The options' own parser has refused what is no URL.
-  if ("error" in explanation) return 1
+export async function explain(options: ExplainOptions, terminal: Terminal): Promise<0 | 1 | 2> {
+  const clientCertificatePem = await readClientCertificate(options.clientCertificatePath)
+  if (typeof clientCertificatePem !== "string") return refuse(clientCertificatePem.error, terminal)
+  const loaded = await loadOrSay("explain", options, terminal)
+  if (loaded === null) return 1
+  const request = { ...options.request, clientCertificatePem }
+  const explanation = new Explainer(loaded.snapshot, loaded.credentials).explain(request)
+  if ("error" in explanation) return refuse(explanation.error, terminal)
   await terminal.out(
     options.output === "json" ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation),
   )
   return 0
+}
+
+async function readClientCertificate(path: string | null): Promise<string | { readonly error: string }> {
+  if (path === null) return ""
+  try {
+    return await Bun.file(path).text()
+  } catch (error) {
+    return { error: `--client-cert: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+async function refuse(message: string, terminal: Terminal): Promise<2> {
+  await terminal.err(renderUsageError(usageError(message, "see portcullis explain --help")))
+  return 2
 }

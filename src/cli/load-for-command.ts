@@ -15,14 +15,19 @@ export async function loadOnce(options: ConfigurationOptions): Promise<LoadedCon
   }
 }
 
+export interface CompiledConfiguration {
+  readonly snapshot: Snapshot
+  readonly credentials: LoadedConfiguration["credentials"]
+}
+
 /** @returns null when there are errors; they have been printed. Warnings are for `check`. */
-export async function loadSnapshotOrSay(
+export async function loadOrSay(
   command: string,
   options: ConfigurationOptions,
   terminal: Terminal,
-): Promise<Snapshot | null> {
-  const { snapshot, diagnostics, files } = await loadOnce(options)
-  if (snapshot !== null) return snapshot
+): Promise<CompiledConfiguration | null> {
+  const { snapshot, credentials, diagnostics, files } = await loadOnce(options)
+  if (snapshot !== null) return { snapshot, credentials }
   const errors = diagnostics.filter(({ severity }) => severity === "error")
   await terminal.err(renderDiagnostics(errors, files, { format: "text", color: terminal.useColor }))
   await terminal.err(`portcullis ${command}: ${summarizeDiagnostics(errors)}\n`)

@@ -3,7 +3,7 @@ import { configuredEndpoints } from "../inspect/listed-endpoint.ts"
 import { renderProxyConfig } from "../inspect/proxy-config.ts"
 import { proxyConfigPath } from "../inspect/proxy-config-request.ts"
 import type { HostPort } from "./flag-parsers.ts"
-import { loadSnapshotOrSay } from "./load-for-command.ts"
+import { loadOrSay } from "./load-for-command.ts"
 import type { ProxyConfigOptions } from "./proxy-config-options.ts"
 import type { Terminal } from "./terminal.ts"
 
@@ -13,8 +13,9 @@ const adminTimeoutMs = 10_000
 export async function proxyConfig(options: ProxyConfigOptions, terminal: Terminal): Promise<0 | 1> {
   const { kind, filter, output, source } = options
   if (source.kind === "admin") return askAdmin(source.address, proxyConfigPath(kind, filter, output), terminal)
-  const snapshot = await loadSnapshotOrSay("proxy-config", source.configuration, terminal)
-  if (snapshot === null) return 1
+  const loaded = await loadOrSay("proxy-config", source.configuration, terminal)
+  if (loaded === null) return 1
+  const { snapshot } = loaded
   const endpoints = configuredEndpoints(snapshot.clusters)
   await terminal.out(await renderProxyConfig(kind, { snapshot, endpoints }, filter, output))
   return 0

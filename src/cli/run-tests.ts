@@ -6,7 +6,7 @@ import { readSources } from "../config/sources.ts"
 import { readRouteTests } from "../route-tests/read-route-tests.ts"
 import { renderResults, resultsJson, resultsJunit, summarizeResults } from "../route-tests/render-results.ts"
 import { runRouteTests } from "../route-tests/run-route-tests.ts"
-import { loadSnapshotOrSay } from "./load-for-command.ts"
+import { loadOrSay } from "./load-for-command.ts"
 import type { TestOptions } from "./options.ts"
 import type { Terminal } from "./terminal.ts"
 
@@ -20,9 +20,9 @@ export async function runTests(options: TestOptions, terminal: Terminal): Promis
     await terminal.err(`portcullis test: ${what}\n`)
     return 1
   }
-  const snapshot = await loadSnapshotOrSay("test", options, terminal)
-  if (snapshot === null) return 1
-  const results = runRouteTests(tests.value, snapshot)
+  const loaded = await loadOrSay("test", options, terminal)
+  if (loaded === null) return 1
+  const results = runRouteTests(tests.value, loaded.snapshot, loaded.credentials)
   await terminal.out(options.output === "json" ? resultsJson(results) : renderResults(results))
   await terminal.err(`portcullis test: ${summarizeResults(results)}\n`)
   const isReported =

@@ -16,11 +16,13 @@ import { RequestHead, type ResponseHead } from "../http/message.ts"
 import type { DownstreamStream, PeerAddresses, UpstreamEvents } from "../http/stream.ts"
 import { TimerWheel } from "../net/timer-wheel.ts"
 import { type ExchangeEnvironment, HttpExchange, type Routing } from "../proxy/http-exchange.ts"
+import { RefusedExchange } from "../proxy/refused-exchange.ts"
 import { effectiveTimeoutMs } from "../proxy/timeout.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool, ReadyUpstream } from "../upstream/http-pool.ts"
 import type { Scheduler } from "../upstream/scheduler.ts"
+import type { ExplainedClient } from "./client-identity.ts"
 
 /** What went where. */
 export interface DryRunResult {
@@ -144,6 +146,7 @@ export interface DryRunRequest {
   readonly headText: string
   readonly scheme: "http" | "https"
   readonly serverName: string
+  readonly client: ExplainedClient
 }
 
 /** @param routing whose tables the exchange asks; the caller may listen to them */
@@ -153,6 +156,7 @@ export function dryRun(
   clusters: DryClusters,
   limits: HttpLimits,
 ): DryRunResult {
+  const { client } = request
   const capture = new UpstreamCapture()
   clusters.capture = capture
   const wheel = new TimerWheel(
@@ -166,7 +170,7 @@ export function dryRun(
     counters: new Counters(),
     accessLog: null,
     wheel,
-    forwardedClientCert: "",
+    forwardedClientCert: client.forwardedClientCert,
   }
   const stream = new CapturedStream({
     remoteIp: "127.0.0.1",
@@ -179,7 +183,11 @@ export function dryRun(
   const parsed = parseRequestHead(request.headText, stream.request, request.scheme, limits)
   const fault = isTooLarge ? Fault.headTooLarge : parsed
   const { authority } = stream.request
-  const exchange = new HttpExchange(stream, environment)
+  // The same choice as `HttpChain` makes for a connection.
+  const exchange =
+    client.verdict?.kind === "refused"
+      ? new RefusedExchange(stream, client.verdict.reason, environment)
+      : new HttpExchange(stream, environment)
   if (fault === 0) exchange.onRequestHead()
   else exchange.onRequestFault(answerOf(fault))
   const action = exchange.route?.action

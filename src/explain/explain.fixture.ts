@@ -19,7 +19,14 @@ export function snapshotOf(yaml: string, ports: ReadonlyMap<number, number> = ne
 }
 
 export function requestTo(url: string, ...headers: readonly string[]): RequestToExplain {
-  return { method: "GET", url, headers: headers.map(headerOf), serverName: null, gateway: null }
+  return {
+    method: "GET",
+    url,
+    headers: headers.map(headerOf),
+    serverName: null,
+    gateway: null,
+    clientCertificatePem: "",
+  }
 }
 
 function headerOf(line: string): RequestHeader {

@@ -6,6 +6,7 @@
  */
 import type { FilterChain, HttpFilterChain, Listener, Snapshot } from "../compile/snapshot.ts"
 import { chooseFilterChain, chooseListener } from "./choose-listener.ts"
+import { explainClient, type KnownCredentials, readCertificates } from "./client-identity.ts"
 import { locationText } from "./describe-route.ts"
 import { DryClusters } from "./dry-run.ts"
 import type { ExplainedFilterChain, ExplainedListener, ExplainedRequest, Explanation } from "./explanation.ts"
@@ -16,14 +17,17 @@ import { Walk } from "./walk.ts"
 /** Makes a snapshot's clusters once, however many requests are explained. */
 export class Explainer {
   readonly #snapshot: Snapshot
+  readonly #credentials: KnownCredentials
   readonly #clusters: DryClusters
 
-  constructor(snapshot: Snapshot) {
+  /** @param credentials of the TLS servers; without them a client's certificate cannot be traced to an authority */
+  constructor(snapshot: Snapshot, credentials: KnownCredentials = new Map()) {
     this.#snapshot = snapshot
+    this.#credentials = credentials
     this.#clusters = new DryClusters(snapshot.clusters)
   }
 
-  /** Whatever a request may have wrong is part of the explanation; only a URL that is none is an error. */
+  /** Whatever a request may have wrong is part of the explanation; only a URL or certificate that is none is an error. */
   explain(request: RequestToExplain): Explanation | { readonly error: string } {
     const url = parseUrl(request.url)
     if ("error" in url) return url
@@ -48,8 +52,12 @@ export class Explainer {
       const clusters = chain.clusters.entries.map((entry) => entry.clusterName).join(", ")
       return { ...reached, notes: [...notes, `the bytes are forwarded unread to ${clusters}`] }
     }
-    const walk = new Walk(chain, this.#clusters, { headText, scheme: url.scheme, serverName })
-    const explained = this.#explainHttp(walk, { ...reached, notes })
+    const shown = request.clientCertificatePem === "" ? [] : readCertificates(request.clientCertificatePem)
+    if ("error" in shown) return { error: `the client certificate: ${shown.error}` }
+    const client = explainClient(chain, shown, this.#credentials.get(chain), Date.now())
+    if (client.isConnectionClosed) return { ...reached, notes: [...notes, ...client.notes] }
+    const walk = new Walk(chain, this.#clusters, { headText, scheme: url.scheme, serverName, client })
+    const explained = this.#explainHttp(walk, { ...reached, notes: [...notes, ...client.notes] })
     return { ...explained, notes: [...explained.notes, ...noteOtherChains(choice.listener, chain, walk.host)] }
   }
 

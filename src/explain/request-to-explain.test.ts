@@ -42,7 +42,7 @@ describe("headers", () => {
 test("a Host among the headers replaces the URL's", () => {
   const url = parseUrl("http://10.0.0.7/x")
   if ("error" in url) throw new Error(url.error)
-  const request = { method: "GET", url: "", serverName: null, gateway: null }
+  const request = { method: "GET", url: "", serverName: null, gateway: null, clientCertificatePem: "" }
   expect(requestHeadBytes({ ...request, headers: [] }, url)).toBe("GET /x HTTP/1.1\r\nHost: 10.0.0.7\r\n\r\n")
   const headers = [{ name: "HOST", value: "a.example" }]
   expect(requestHeadBytes({ ...request, headers }, url)).toBe("GET /x HTTP/1.1\r\nHOST: a.example\r\n\r\n")

@@ -12,6 +12,8 @@ export interface RequestToExplain {
   readonly headers: readonly RequestHeader[]
   /** SNI; null = the URL's host, unless that is an IP address. Looked at for `https` only. */
   readonly serverName: string | null
+  /** PEM of the client's certificate and those between it and an authority; "" = none is shown. */
+  readonly clientCertificatePem: string
   /** `NAMESPACE/NAME`: only listeners of this Gateway; null = any. */
   readonly gateway: string | null
 }

@@ -1,5 +1,6 @@
 /** Runs route tests against a snapshot: each request is explained, and the explanation compared. Sends nothing. */
 import type { Snapshot } from "../compile/snapshot.ts"
+import type { KnownCredentials } from "../explain/client-identity.ts"
 import { Explainer } from "../explain/explainer.ts"
 import type { Explanation } from "../explain/explanation.ts"
 import type { RequestToExplain } from "../explain/request-to-explain.ts"
@@ -18,8 +19,12 @@ export interface RouteTestResult {
   readonly reasons: readonly string[]
 }
 
-export function runRouteTests(tests: readonly LocatedRouteTest[], snapshot: Snapshot): readonly RouteTestResult[] {
-  const explainer = new Explainer(snapshot)
+export function runRouteTests(
+  tests: readonly LocatedRouteTest[],
+  snapshot: Snapshot,
+  credentials: KnownCredentials = new Map(),
+): readonly RouteTestResult[] {
+  const explainer = new Explainer(snapshot, credentials)
   return tests.map(({ test, file, line }) => {
     const request = requestOf(test)
     const explanation = explainer.explain(request)
@@ -40,6 +45,7 @@ function requestOf({ request }: RouteTest): RequestToExplain {
     headers: Object.entries(request.headers ?? {}).map(([name, value]) => ({ name, value })),
     serverName: request.sni ?? null,
     gateway: request.gateway ?? null,
+    clientCertificatePem: "",
   }
 }
 

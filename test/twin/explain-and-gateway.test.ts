@@ -77,6 +77,7 @@ const request: fc.Arbitrary<RequestToExplain> = fc
     })),
     serverName: null,
     gateway: null,
+    clientCertificatePem: "",
   }))
 
 const matchField = fc.constantFrom(
