@@ -263,6 +263,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   }
 
   startTunnel(): void {
+    // What is tunnelled has no end to wait for (Envoy: an upgraded request is never complete).
+    if (this.#routeDeadline !== null) this.#wheel.clear(this.#routeDeadline)
     this.#connection?.startTunnel()
   }
 
