@@ -5,12 +5,12 @@
 import { describe, expect, test } from "bun:test"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
 import { AnsweringServer } from "./answering-server.ts"
+import { FrameClient } from "./frame-client.ts"
 import {
   ACK,
   CONTINUATION,
   END_HEADERS,
   END_STREAM,
-  FrameClient,
   fieldBlock,
   frameBytes,
   GET,
@@ -22,7 +22,7 @@ import {
   settingsPayload,
   uint32,
   WINDOW_UPDATE,
-} from "./frame-client.ts"
+} from "./frames.ts"
 
 const FLOW_CONTROL_WINDOW = 4
 const CANCEL = 8

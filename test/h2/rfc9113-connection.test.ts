@@ -2,13 +2,13 @@
 import { describe, expect, test } from "bun:test"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
 import { AnsweringServer } from "./answering-server.ts"
+import { FrameClient } from "./frame-client.ts"
 import {
   ACK,
   CONTINUATION,
   DATA,
   END_HEADERS,
   END_STREAM,
-  FrameClient,
   fieldBlock,
   frameBytes,
   GET,
@@ -25,7 +25,7 @@ import {
   settingsPayload,
   uint32,
   WINDOW_UPDATE,
-} from "./frame-client.ts"
+} from "./frames.ts"
 
 const PROTOCOL_ERROR = 1
 const FLOW_CONTROL_ERROR = 3

@@ -2,16 +2,8 @@
 import { describe, expect, test } from "bun:test"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
 import { AnsweringServer } from "./answering-server.ts"
-import {
-  DATA,
-  END_STREAM,
-  FrameClient,
-  PADDED,
-  SETTINGS,
-  settingsPayload,
-  uint32,
-  WINDOW_UPDATE,
-} from "./frame-client.ts"
+import { FrameClient } from "./frame-client.ts"
+import { DATA, END_STREAM, PADDED, SETTINGS, settingsPayload, uint32, WINDOW_UPDATE } from "./frames.ts"
 
 const FLOW_CONTROL_ERROR = 3
 const INITIAL_WINDOW_SIZE = 4

@@ -6,7 +6,8 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
 import { AnsweringServer } from "./answering-server.ts"
-import { END_STREAM, type FieldList, FrameClient, GET } from "./frame-client.ts"
+import { FrameClient } from "./frame-client.ts"
+import { END_STREAM, type FieldList, GET } from "./frames.ts"
 
 const NO_ERROR = 0
 const PROTOCOL_ERROR = 1

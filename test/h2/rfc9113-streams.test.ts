@@ -1,7 +1,8 @@
 /** RFC 9113 sections 5.1, 5.4.2, 6.1, 6.4 and 8.7: the states of streams, their errors and resets. */
 import { describe, expect, test } from "bun:test"
 import { AnsweringServer } from "./answering-server.ts"
-import { DATA, END_STREAM, FrameClient, PADDED, PRIORITY, RST_STREAM, uint32, WINDOW_UPDATE } from "./frame-client.ts"
+import { FrameClient } from "./frame-client.ts"
+import { DATA, END_STREAM, PADDED, PRIORITY, RST_STREAM, uint32, WINDOW_UPDATE } from "./frames.ts"
 
 const NO_ERROR = 0
 const PROTOCOL_ERROR = 1
