@@ -49,7 +49,7 @@ const pages: readonly Page[] = [
   {
     path: "/proxy-config/:kind",
     method: "GET",
-    help: "what istioctl proxy-config prints: listeners, routes, clusters, endpoints",
+    help: "what istioctl proxy-config prints: listeners, routes, clusters, endpoints, secrets",
     answer: answerProxyConfig,
   },
   { path: "/quitquitquit", method: "POST", help: "drain and exit the server", answer: answerQuit },

@@ -56,6 +56,12 @@ describe("/config_dump", () => {
             },
           ],
         },
+        {
+          "@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump",
+          dynamic_active_secrets: [
+            { secret: { tls_certificate: { private_key: { inline_bytes: "W3JlZGFjdGVkXQ==" } } } },
+          ],
+        },
       ],
     })
   })

@@ -7,7 +7,7 @@ import { parseHeader, type RequestHeader, type RequestToExplain } from "../expla
 import { configDump } from "../inspect/config-dump.ts"
 import type { JsonValue } from "../inspect/json-value.ts"
 import type { ListedEndpoint } from "../inspect/listed-endpoint.ts"
-import { renderProxyConfig } from "../inspect/proxy-config.ts"
+import { type ProxyConfigSource, renderProxyConfig } from "../inspect/proxy-config.ts"
 import { parseProxyConfigKind, proxyConfigKinds, readProxyConfigQuery } from "../inspect/proxy-config-request.ts"
 import type { ClusterView, RunningGateway } from "./running-gateway.ts"
 
@@ -15,6 +15,7 @@ export function configDumpJson(gateway: RunningGateway, includesEndpoints: boole
   return configDump({
     snapshot: gateway.snapshot,
     endpoints: includesEndpoints ? liveEndpoints(gateway.clusters) : null,
+    certificates: gateway.tlsServers.flatMap(({ certificates }) => certificates),
     loadedUnixMs: gateway.counters.configLoadedUnixMs,
     version: gateway.version,
   })
@@ -27,7 +28,12 @@ export async function answerProxyConfig(context: Context, gateway: RunningGatewa
   if (kind === null || query === null) {
     return context.text(`usage: /proxy-config/${proxyConfigKinds.join("|")}?format=table|json|yaml\n`, 400)
   }
-  const source = { snapshot: gateway.snapshot, endpoints: liveEndpoints(gateway.clusters) }
+  const source: ProxyConfigSource = {
+    snapshot: gateway.snapshot,
+    endpoints: liveEndpoints(gateway.clusters),
+    certificates: gateway.tlsServers.flatMap(({ certificates }) => certificates),
+    nowUnixMs: Date.now(),
+  }
   const text = await renderProxyConfig(kind, source, query.filter, query.output)
   return context.body(text, 200, { "content-type": contentTypes[query.output] })
 }

@@ -126,7 +126,7 @@ Examples:
 `
 
 const proxyConfigSummary = `Prints what istioctl proxy-config prints, of the running gateway or of files (-f).
-KIND is listeners, routes, clusters or endpoints.`
+KIND is listeners, routes, clusters, endpoints or secrets.`
 
 const proxyConfigEpilogue = `
 Exit codes:
@@ -196,7 +196,7 @@ export const commandTexts: readonly CommandText[] = [
     summary: "listeners, routes, clusters, endpoints, as istioctl prints them",
     description: proxyConfigSummary,
     epilogue: proxyConfigEpilogue,
-    operands: { usage: "KIND", help: "listeners, routes, clusters or endpoints" },
+    operands: { usage: "KIND", help: "listeners, routes, clusters, endpoints or secrets" },
   },
   {
     name: "certs",

@@ -1,6 +1,6 @@
 /** `portcullis proxy-config`: from files it is made here, of a running gateway its admin interface makes it. */
 import { configuredEndpoints } from "../inspect/listed-endpoint.ts"
-import { renderProxyConfig } from "../inspect/proxy-config.ts"
+import { type ProxyConfigSource, renderProxyConfig } from "../inspect/proxy-config.ts"
 import { proxyConfigPath } from "../inspect/proxy-config-request.ts"
 import type { HostPort } from "./flag-parsers.ts"
 import { loadOrSay } from "./load-for-command.ts"
@@ -16,8 +16,13 @@ export async function proxyConfig(options: ProxyConfigOptions, terminal: Termina
   const loaded = await loadOrSay("proxy-config", source.configuration, terminal)
   if (loaded === null) return 1
   const { snapshot } = loaded
-  const endpoints = configuredEndpoints(snapshot.clusters)
-  await terminal.out(await renderProxyConfig(kind, { snapshot, endpoints }, filter, output))
+  const shown: ProxyConfigSource = {
+    snapshot,
+    endpoints: configuredEndpoints(snapshot.clusters),
+    certificates: [...loaded.credentials.values()].flatMap(({ certificates }) => certificates),
+    nowUnixMs: Date.now(),
+  }
+  await terminal.out(await renderProxyConfig(kind, shown, filter, output))
   return 0
 }
 

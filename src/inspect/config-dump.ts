@@ -1,10 +1,11 @@
 /**
- * Envoy's `/config_dump`: the groups in Envoy's order and spelling. Private keys are not in a snapshot, so they cannot be
- * in a dump.
+ * Envoy's `/config_dump`: the groups in Envoy's order and spelling. Private keys do not come here, so none can be in a
+ * dump.
  */
 import type { Snapshot } from "../compile/snapshot.ts"
 import { clusterJson } from "./cluster-json.ts"
 import { type JsonObject, type JsonValue, withSnakeCaseKeys } from "./json-value.ts"
+import { distinctCertificates, dynamicSecretJson, type ListedCertificate } from "./listed-certificate.ts"
 import type { ListedEndpoint } from "./listed-endpoint.ts"
 import { addressJson, listenerJson } from "./listener-json.ts"
 import { routeConfigurationJson, routeConfigurationsOf } from "./route-configuration-json.ts"
@@ -13,6 +14,7 @@ export interface ConfigDumpSource {
   readonly snapshot: Snapshot
   /** null = without the group of endpoints (Envoy: `?include_eds` asks for it). */
   readonly endpoints: readonly ListedEndpoint[] | null
+  readonly certificates: readonly ListedCertificate[]
   readonly loadedUnixMs: number
   readonly version: string
 }
@@ -51,6 +53,12 @@ export function configDump(source: ConfigDumpSource): JsonValue {
       })),
     },
   ]
+  if (source.certificates.length > 0) {
+    configs.push({
+      "@type": `${adminTypes}SecretsConfigDump`,
+      dynamicActiveSecrets: distinctCertificates(source.certificates).map(dynamicSecretJson),
+    })
+  }
   if (endpoints !== null) {
     configs.push({
       "@type": `${adminTypes}EndpointsConfigDump`,

@@ -1,6 +1,7 @@
 /** Envoy's `Listener` (Istio semantics sheet 1.6, 1.8, 10). */
-import type { DownstreamTls, FilterChain, Listener, WeightedClusters } from "../compile/snapshot.ts"
+import type { DownstreamTls, FilterChain, Listener, TlsVersion, WeightedClusters } from "../compile/snapshot.ts"
 import { durationText, type JsonObject, message } from "./json-value.ts"
+import { authorityReferenceName, certificateReferenceName } from "./listed-certificate.ts"
 
 export function listenerJson(listener: Listener): JsonObject {
   return message({
@@ -75,11 +76,30 @@ function tcpTargetJson({ entries }: WeightedClusters): JsonObject {
 }
 
 function transportSocketJson(tls: DownstreamTls): JsonObject {
+  const { mode, certificates, clientCertificates } = tls
   return {
     name: "envoy.transport_sockets.tls",
     typedConfig: message({
       "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-      requireClientCertificate: tls.mode === "mutual" ? true : null,
+      commonTlsContext: message({
+        tlsParams: {
+          tlsMinimumProtocolVersion: protocolVersion(tls.versionMin),
+          tlsMaximumProtocolVersion: protocolVersion(tls.versionMax),
+          ...message({ cipherSuites: tls.cipherSuites === "" ? [] : tls.cipherSuites.split(":") }),
+        },
+        tlsCertificateSdsSecretConfigs: certificates.map((each) => ({ name: certificateReferenceName(each) })),
+        combinedValidationContext:
+          clientCertificates === null
+            ? null
+            : { validationContextSdsSecretConfig: { name: authorityReferenceName(clientCertificates.authorities) } },
+        alpnProtocols: tls.alpnProtocols,
+      }),
+      requireClientCertificate: mode === "mutual" ? true : null,
     }),
   }
+}
+
+/** `TLSv1.2` is `TLSv1_2` in Envoy, and `TLSv1` is `TLSv1_0`. */
+function protocolVersion(version: TlsVersion): string {
+  return version === "TLSv1" ? "TLSv1_0" : version.replace(".", "_")
 }

@@ -1,6 +1,6 @@
 /** What can be asked of `proxy-config`, and how the question travels to the admin interface. */
 
-export const proxyConfigKinds = ["listeners", "routes", "clusters", "endpoints"] as const
+export const proxyConfigKinds = ["listeners", "routes", "clusters", "endpoints", "secrets"] as const
 export type ProxyConfigKind = (typeof proxyConfigKinds)[number]
 
 /** istioctl's other names of them. */
@@ -13,6 +13,8 @@ const otherNames: Readonly<Record<string, ProxyConfigKind>> = Object.freeze({
   c: "clusters",
   endpoint: "endpoints",
   ep: "endpoints",
+  secret: "secrets",
+  s: "secrets",
 })
 
 export const proxyConfigOutputs = ["table", "json", "yaml"] as const

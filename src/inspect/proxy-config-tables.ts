@@ -4,6 +4,7 @@
  */
 import type { ClusterSpec, FilterChain, Listener, RouteConfiguration, VirtualHost } from "../compile/snapshot.ts"
 import { clusterType } from "./cluster-json.ts"
+import { distinctCertificates, type ListedCertificate, secretResourceName } from "./listed-certificate.ts"
 import type { ListedEndpoint } from "./listed-endpoint.ts"
 import { listenerAddress } from "./listener-json.ts"
 import { pathPattern } from "./route-configuration-json.ts"
@@ -90,6 +91,29 @@ export function endpointsTable(endpoints: readonly ListedEndpoint[]): string {
     rows.push([place, status, isEjected ? "FAILED" : "OK", cluster])
   }
   return renderTable(rows, cellPadding)
+}
+
+export function secretsTable(certificates: readonly ListedCertificate[], nowUnixMs: number): string {
+  const head = "RESOURCE NAME,TYPE,STATUS,VALID CERT,SERIAL NUMBER,NOT AFTER,NOT BEFORE".split(",")
+  const rows = distinctCertificates(certificates).map((certificate) => {
+    const { use, serialNumber, validFromUnixMs, validToUnixMs } = certificate
+    const isValid = validFromUnixMs <= nowUnixMs && nowUnixMs <= validToUnixMs
+    return [
+      secretResourceName(certificate),
+      use === "server" ? "Cert Chain" : "CA",
+      "ACTIVE",
+      String(isValid),
+      serialNumber,
+      secondsText(validToUnixMs),
+      secondsText(validFromUnixMs),
+    ]
+  })
+  return renderTable([head, ...rows], cellPadding)
+}
+
+/** RFC 3339 in UTC, whole seconds. */
+function secondsText(unixMs: number): string {
+  return new Date(unixMs).toISOString().replace(/\.\d{3}Z$/, "Z")
 }
 
 export function sortEndpoints(endpoints: readonly ListedEndpoint[]): readonly ListedEndpoint[] {

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test"
 import { snapshotOf } from "../explain/explain.fixture.ts"
 import { withSnakeCaseKeys } from "./json-value.ts"
+import type { ListedCertificate } from "./listed-certificate.ts"
 import { configuredEndpoints } from "./listed-endpoint.ts"
-import { renderProxyConfig } from "./proxy-config.ts"
+import { type ProxyConfigSource, renderProxyConfig } from "./proxy-config.ts"
 import {
   type ProxyConfigFilter,
   type ProxyConfigKind,
   parseProxyConfigKind,
+  proxyConfigKinds,
   proxyConfigPath,
   readProxyConfigQuery,
 } from "./proxy-config-request.ts"
@@ -76,7 +78,25 @@ spec: { hosts: [dns.example], resolution: DNS, ports: [{ number: 80, name: http,
 )
 
 const all: ProxyConfigFilter = { name: null, port: null, fqdn: null }
-const source = { snapshot, endpoints: configuredEndpoints(snapshot.clusters) }
+const certificate = {
+  use: "server",
+  serialNumber: "0a1b",
+  validFromUnixMs: Date.UTC(2026, 0, 1),
+  validToUnixMs: Date.UTC(2026, 11, 31, 23, 59, 59),
+} as const
+const certificates: readonly ListedCertificate[] = [
+  { ...certificate, origin: "certs/shop", use: "authority", serialNumber: "ff" },
+  { ...certificate, origin: "certs/shop" },
+  { ...certificate, origin: "Secret prod/api", validToUnixMs: Date.UTC(2026, 0, 2) },
+  // Another server with the same one.
+  { ...certificate, origin: "certs/shop" },
+]
+const source: ProxyConfigSource = {
+  snapshot,
+  endpoints: configuredEndpoints(snapshot.clusters),
+  certificates,
+  nowUnixMs: Date.UTC(2026, 5, 1),
+}
 
 function table(kind: ProxyConfigKind, filter: Partial<ProxyConfigFilter> = {}): Promise<string> {
   return renderProxyConfig(kind, source, { ...all, ...filter }, "table")
@@ -123,6 +143,16 @@ dns.example                           80       -          outbound      STRICT_D
 10.0.0.1:8080     HEALTHY     OK                outbound|80||catalog.default.svc.cluster.local
 10.0.0.2:8080     HEALTHY     OK                outbound|80|v2|catalog.default.svc.cluster.local
 10.0.0.2:8080     HEALTHY     OK                outbound|80||catalog.default.svc.cluster.local
+`,
+    )
+  })
+
+  test("secrets: each once, never a key", async () => {
+    expect(await table("secrets")).toBe(
+      `RESOURCE NAME                TYPE           STATUS     VALID CERT     SERIAL NUMBER     NOT AFTER                NOT BEFORE
+kubernetes://api             Cert Chain     ACTIVE     false          0a1b              2026-01-02T00:00:00Z     2026-01-01T00:00:00Z
+kubernetes://shop            Cert Chain     ACTIVE     true           0a1b              2026-12-31T23:59:59Z     2026-01-01T00:00:00Z
+kubernetes://shop-cacert     CA             ACTIVE     true           ff                2026-12-31T23:59:59Z     2026-01-01T00:00:00Z
 `,
     )
   })
@@ -282,8 +312,58 @@ describe("JSON, in istioctl's camelCase", () => {
     ])
   })
 
+  test("a TLS server: who may connect, and with what", async () => {
+    const tls = snapshotOf(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  servers:
+    - port: { number: 443, name: https, protocol: HTTPS }
+      hosts: [shop.example]
+      tls: { mode: MUTUAL, credentialName: shop, minProtocolVersion: TLSV1_3 }
+`)
+    const shown: ProxyConfigSource = { snapshot: tls, endpoints: [], certificates: [], nowUnixMs: 0 }
+    expect(await renderProxyConfig("listeners", shown, all, "table")).toBe(
+      "ADDRESSES PORT MATCH             DESTINATION\n0.0.0.0   443  SNI: shop.example Route: https.443.https.edge.default\n",
+    )
+    expect(JSON.parse(await renderProxyConfig("listeners", shown, all, "json"))).toMatchObject([
+      {
+        filterChains: [
+          {
+            filterChainMatch: { serverNames: ["shop.example"] },
+            transportSocket: {
+              typedConfig: {
+                commonTlsContext: {
+                  tlsParams: { tlsMinimumProtocolVersion: "TLSv1_3", tlsMaximumProtocolVersion: "TLSv1_3" },
+                  tlsCertificateSdsSecretConfigs: [{ name: "kubernetes://shop" }],
+                  combinedValidationContext: { validationContextSdsSecretConfig: { name: "kubernetes://shop-cacert" } },
+                },
+                requireClientCertificate: true,
+              },
+            },
+          },
+        ],
+        listenerFilters: [{ name: "envoy.filters.listener.tls_inspector" }],
+      },
+    ])
+  })
+
+  test("secrets have their keys redacted", async () => {
+    expect(await json("secrets")).toMatchObject({
+      dynamicActiveSecrets: [
+        {
+          name: "kubernetes://api",
+          secret: { name: "kubernetes://api", tlsCertificate: { privateKey: { inlineBytes: "W3JlZGFjdGVkXQ==" } } },
+        },
+        { name: "kubernetes://shop" },
+        { name: "kubernetes://shop-cacert", secret: { validationContext: {} } },
+      ],
+    })
+  })
+
   test("YAML says the same", async () => {
-    for (const kind of ["listeners", "routes", "clusters", "endpoints"] as const) {
+    for (const kind of proxyConfigKinds) {
       const yaml = await renderProxyConfig(kind, source, all, "yaml")
       expect(Bun.YAML.parse(yaml)).toEqual(await json(kind))
     }

@@ -5,15 +5,26 @@
 import type { Snapshot } from "../compile/snapshot.ts"
 import { clusterJson } from "./cluster-json.ts"
 import { type JsonObject, type JsonValue, message } from "./json-value.ts"
+import { distinctCertificates, dynamicSecretJson, type ListedCertificate } from "./listed-certificate.ts"
 import type { ListedEndpoint } from "./listed-endpoint.ts"
 import { addressJson, listenerJson } from "./listener-json.ts"
 import type { ProxyConfigFilter, ProxyConfigKind, ProxyConfigOutput } from "./proxy-config-request.ts"
-import { clustersTable, endpointsTable, listenersTable, routesTable, sortEndpoints } from "./proxy-config-tables.ts"
+import {
+  clustersTable,
+  endpointsTable,
+  listenersTable,
+  routesTable,
+  secretsTable,
+  sortEndpoints,
+} from "./proxy-config-tables.ts"
 import { routeConfigurationJson, routeConfigurationsOf } from "./route-configuration-json.ts"
 
 export interface ProxyConfigSource {
   readonly snapshot: Snapshot
   readonly endpoints: readonly ListedEndpoint[]
+  /** Those in service. */
+  readonly certificates: readonly ListedCertificate[]
+  readonly nowUnixMs: number
 }
 
 export async function renderProxyConfig(
@@ -39,6 +50,8 @@ function proxyConfigTable(kind: ProxyConfigKind, source: ProxyConfigSource, filt
       return clustersTable(clustersOf(source, filter))
     case "endpoints":
       return endpointsTable(endpointsOf(source, filter))
+    case "secrets":
+      return secretsTable(source.certificates, source.nowUnixMs)
   }
 }
 
@@ -52,6 +65,8 @@ function proxyConfigJson(kind: ProxyConfigKind, source: ProxyConfigSource, filte
       return clustersOf(source, filter).map(clusterJson)
     case "endpoints":
       return endpointsJson(endpointsOf(source, filter))
+    case "secrets":
+      return { dynamicActiveSecrets: distinctCertificates(source.certificates).map(dynamicSecretJson) }
   }
 }
 
