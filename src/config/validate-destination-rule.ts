@@ -69,6 +69,10 @@ function validateConnectionPool(pool: PortPolicy["connectionPool"], path: FieldP
 }
 
 function validateLoadBalancer(balancer: PortPolicy["loadBalancer"], path: FieldPath, findings: Findings): void {
+  if (balancer?.simple === "PASSTHROUGH") {
+    const message = "a gateway has no original destination to pass through to: requests get 503"
+    findings.warning("P2351", [...path, "simple"], message, "leave it out, or choose another load balancer")
+  }
   const maglev = balancer?.consistentHash?.maglev
   if (maglev !== undefined) {
     const size = maglev.tableSize

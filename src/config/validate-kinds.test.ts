@@ -111,6 +111,7 @@ describe("a DestinationRule (sheet 6, 13)", () => {
     expect(policy({ loadBalancer: { simple: "ROUND_ROBIN", consistentHash: { useSourceIp: true } } })).toEqual([
       `P2006 ${at}.loadBalancer.consistentHash`,
     ])
+    expect(policy({ loadBalancer: { simple: "PASSTHROUGH" } })).toEqual([`P2351 ${at}.loadBalancer.simple`])
     expect(policy({ loadBalancer: { consistentHash: {} } })).toEqual([`P2006 ${at}.loadBalancer.consistentHash`])
     const maglev = (fields: object) =>
       policy({ loadBalancer: { consistentHash: { useSourceIp: true, maglev: fields } } })

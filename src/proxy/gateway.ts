@@ -15,7 +15,7 @@ import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import { ClusterManager } from "../upstream/cluster-manager.ts"
-import { createHttpPool } from "../upstream/create-http-pool.ts"
+import { httpPoolCreator } from "../upstream/create-http-pool.ts"
 import { resolveBySystem } from "../upstream/dns.ts"
 import { probeByHttp } from "../upstream/http-health-probe.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
@@ -113,7 +113,7 @@ export class Gateway {
       tlsHandlers: tlsHandlers(onInvariantError),
     }
     this.#clusters = new ClusterManager<HttpPool>({
-      createPool: (endpoint, spec) => createHttpPool(endpoint, spec, pools),
+      createPool: httpPoolCreator(pools),
       probe: probeByHttp,
       resolve: resolveBySystem,
       scheduler: systemScheduler,

@@ -1,18 +1,28 @@
 /** The pool of an endpoint, by what its cluster speaks and by whether its connections are all alike. */
 import type { ClusterSpec } from "../compile/snapshot.ts"
-import type { Endpoint } from "./endpoint.ts"
+import type { CreatePool, Endpoint } from "./endpoint.ts"
 import { H1Pool, type PoolEnvironment } from "./h1-pool.ts"
 import { H2Pool } from "./h2-pool.ts"
 import type { HttpPool } from "./http-pool.ts"
 import { IdentityPools } from "./identity-pools.ts"
 import { type ConnectionIdentity, UpstreamTransport } from "./transport.ts"
 
-export function createHttpPool(
+/** @returns makes pools; the endpoints of one specification share its transport, and so one TLS context. */
+export function httpPoolCreator(environment: PoolEnvironment): CreatePool<HttpPool> {
+  const transports = new WeakMap<ClusterSpec, UpstreamTransport>()
+  return (endpoint, spec) => {
+    const transport = transports.get(spec) ?? new UpstreamTransport(spec, environment)
+    transports.set(spec, transport)
+    return createHttpPool(endpoint, spec, environment, transport)
+  }
+}
+
+function createHttpPool(
   endpoint: Endpoint<HttpPool>,
   spec: ClusterSpec,
   environment: PoolEnvironment,
+  transport: UpstreamTransport,
 ): HttpPool {
-  const transport = new UpstreamTransport(spec, environment)
   const createPool = (identity: ConnectionIdentity): HttpPool =>
     spec.protocol === "http2"
       ? new H2Pool(endpoint, spec, environment, transport, identity)
