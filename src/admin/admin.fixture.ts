@@ -106,6 +106,7 @@ export function sampleSnapshot(listenerName = "0.0.0.0_8080"): Snapshot {
         bindAddress: null,
         declaredPort: 80,
         boundPort: 8080,
+        proxyProtocolFrom: null,
         filterChains: [
           {
             kind: "http",

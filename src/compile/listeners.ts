@@ -13,6 +13,7 @@ import {
   tcpForwarding,
 } from "./layer4-chains.ts"
 import { httpRouteConfigurationName, httpsRouteConfigurationName, listenerName } from "./names.ts"
+import { acceptedProxies } from "./proxy-protocol-annotation.ts"
 import type { Report } from "./report.ts"
 import { compileServerTls } from "./server-tls.ts"
 import type { FilterChain, HttpFilterChain, Listener, RouteConfiguration, SourceLocation } from "./snapshot.ts"
@@ -35,6 +36,7 @@ export function* compileListeners(
       bindAddress: group.bind,
       declaredPort: group.declaredPort,
       boundPort: group.boundPort,
+      proxyProtocolFrom: acceptedProxies(group, sources.report),
       filterChains,
     })
   }

@@ -41,8 +41,19 @@ export interface Listener {
   readonly declaredPort: number
   /** The port really bound, after `--port-map`; 0 asks the system for a free one. */
   readonly boundPort: number
+  /**
+   * Every connection begins with a PROXY header, and only these may make one; null = no header is looked for.
+   * Annotation `portcullis.dev/proxy-protocol`.
+   */
+  readonly proxyProtocolFrom: readonly IpRange[] | null
   /** At least one. For plain HTTP exactly one, without server names. */
   readonly filterChains: readonly FilterChain[]
+}
+
+/** `10.0.0.0/8`; a single address has the full length, 32 or 128. */
+export interface IpRange {
+  readonly address: string
+  readonly prefixLength: number
 }
 
 export type FilterChain = HttpFilterChain | TcpFilterChain

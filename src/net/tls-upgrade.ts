@@ -6,6 +6,7 @@
  * `serverName` returns do not). The hooks are those that Bun's own node:tls stands on; `net/self-check.ts` looks for them.
  */
 import type { X509Certificate } from "node:crypto"
+import { passOnAddresses } from "./connection-addresses.ts"
 import { type OnInvariantError, ownerHandlers, type SocketOwner, type TcpSocket } from "./socket.ts"
 import type { TlsContext } from "./tls-context.ts"
 
@@ -94,6 +95,7 @@ export function upgradeToTls(
     data: owner,
   }
   const [, upgraded] = socket.upgradeTLS<SocketOwner>(upgrade)
+  passOnAddresses(socket, upgraded)
   return upgraded
 }
 

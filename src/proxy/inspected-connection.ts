@@ -11,7 +11,7 @@
  */
 import { isIP } from "node:net"
 import { ClientHelloReader } from "../net/client-hello.ts"
-import { addressesOf, type ConnectionAddresses, passOnAddresses } from "../net/connection-addresses.ts"
+import { addressesOf, type ConnectionAddresses } from "../net/connection-addresses.ts"
 import type { TcpSocket } from "../net/socket.ts"
 import { Deadline } from "../net/timer-wheel.ts"
 import { type HandshakeResult, type HandshakingOwner, upgradeToTls } from "../net/tls-upgrade.ts"
@@ -130,7 +130,6 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
       socket.terminate()
       return
     }
-    if (this.#socket !== null) passOnAddresses(this.#socket, socket)
     this.#become(connection, socket)
   }
 

@@ -3,6 +3,7 @@
  * 1.10). A port of plain HTTP or TCP has one chain and asks nothing; every other one looks at what a client says first.
  */
 import type { FilterChain, Listener } from "../compile/snapshot.ts"
+import { IpRanges } from "../net/ip-ranges.ts"
 import type { SocketOwner, TcpSocket } from "../net/socket.ts"
 import { type BoundSocket, bindTcp } from "../net/tcp-listener.ts"
 import { buildHostTable, type HostTable } from "../route/host-table.ts"
@@ -12,17 +13,21 @@ import type { DownstreamConnection } from "./downstream-connection.ts"
 import { filterChainKey, type ListenerEnvironment, type LiveFilterChain } from "./filter-chain.ts"
 import { HttpChain } from "./http-filter-chain.ts"
 import { InspectedConnection, type InspectingListener } from "./inspected-connection.ts"
+import { ProxyHeaderConnection, type ProxyHeaderListener } from "./proxy-header-connection.ts"
 import { TcpChain } from "./tcp-filter-chain.ts"
 
-export class GatewayListener implements InspectingListener {
+export class GatewayListener implements InspectingListener, ProxyHeaderListener {
   readonly name: string
   readonly environment: ListenerEnvironment
   #chains: ReadonlyMap<string, LiveFilterChain> = new Map()
   #chainOfServerName: HostTable<LiveFilterChain> = buildHostTable([])
   /** Takes every connection as it is; null = connections are inspected. */
   #only: LiveFilterChain | null = null
+  /** Only these may connect, each connection behind a PROXY header; null = nobody announces anybody. */
+  #proxies: IpRanges | null = null
   /** No longer in the snapshot, with connections that still finish. */
   readonly #leaving = new Set<LiveFilterChain>()
+  /** Those without a filter chain yet. */
   readonly #inspected = new Set<DownstreamConnection>()
   #sockets: readonly BoundSocket[] = []
 
@@ -56,6 +61,7 @@ export class GatewayListener implements InspectingListener {
     })
     const [only] = listener.filterChains
     const isInspecting = listener.filterChains.length > 1 || only?.tls !== null || only.serverNames.length > 0
+    this.#proxies = listener.proxyProtocolFrom === null ? null : new IpRanges(listener.proxyProtocolFrom)
     const previous = this.#chains
     this.#chains = next
     this.#chainOfServerName = buildHostTable(entries)
@@ -88,8 +94,25 @@ export class GatewayListener implements InspectingListener {
       socket.terminate()
       return null
     }
+    if (this.#proxies !== null && !this.#proxies.has(socket.remoteAddress)) {
+      counters.proxyHeaderSourcesRefused++
+      socket.terminate()
+      return null
+    }
     counters.downstreamConnectionsTotal++
     counters.downstreamConnectionsActive++
+    if (this.#proxies === null) return this.#openNext()
+    const announcing = new ProxyHeaderConnection(this)
+    this.#inspected.add(announcing)
+    return announcing
+  }
+
+  openAnnounced(connection: ProxyHeaderConnection): DownstreamConnection {
+    this.#inspected.delete(connection)
+    return this.#openNext()
+  }
+
+  #openNext(): DownstreamConnection {
     if (this.#only !== null) return this.#only.openPlain("")
     const connection = new InspectedConnection(this)
     this.#inspected.add(connection)
