@@ -10,7 +10,17 @@
  * ```
  */
 
-export type PeerTool = "curl" | "openssl" | "nginx" | "h2load" | "wrk" | "haproxy" | "caddy" | "promtool" | "chromium"
+export type PeerTool =
+  | "curl"
+  | "openssl"
+  | "nginx"
+  | "nghttp"
+  | "h2load"
+  | "wrk"
+  | "haproxy"
+  | "caddy"
+  | "promtool"
+  | "chromium"
 
 export interface RequiredTool {
   /** The absolute path, or null where the tool is not installed. */
