@@ -22,7 +22,7 @@ test("routes.yaml is without an error or a warning, and every destination is a d
   expect(lines(loaded.diagnostics)).toEqual([])
   expect(lines(compiled.diagnostics)).toEqual([])
 
-  expect(compiled.value.listeners.map(({ boundPort }) => boundPort)).toEqual([8080])
+  expect(compiled.value.listeners.map(({ boundPort }) => boundPort)).toEqual([8080, 31400])
   const addressesOf = new Map(demo.services.map(({ host, address }) => [host, address]))
   for (const { discovery, host } of compiled.value.clusters) {
     expect(discovery.kind).toBe("static")
@@ -43,4 +43,6 @@ test("routes.yaml is without an error or a warning, and every destination is a d
     "catalog",
     "webapp",
   ])
+  const forwarded = chains.flatMap((chain) => (chain.kind === "tcp" ? chain.clusters.entries : []))
+  expect(forwarded.map(({ clusterName }) => clusterName)).toEqual(["outbound|9000||tcp-echo"])
 })

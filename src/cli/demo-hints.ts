@@ -1,6 +1,6 @@
 /**
- * What to try first, printed by `run --demo`: three curl lines that really answer, made from the running snapshot and
- * the ports really bound.
+ * What to try first, printed by `run --demo`: three curl lines that really answer, and one for plain TCP, made from the
+ * running snapshot and the ports really bound.
  */
 import type { BoundListener } from "../admin/running-gateway.ts"
 import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
@@ -13,8 +13,22 @@ interface Candidate {
   readonly targetLength: number
 }
 
-/** At most three commands: forwarded requests first, each on another host, then other kinds of answers. */
+/** At most three requests, then a TCP connection where one is forwarded. */
 export function demoHints(snapshot: Snapshot, bound: readonly BoundListener[]): readonly string[] {
+  return [...httpHints(snapshot, bound), ...tcpHints(snapshot, bound)]
+}
+
+/** The first port that forwards plain TCP. */
+function tcpHints(snapshot: Snapshot, bound: readonly BoundListener[]): readonly string[] {
+  const listener = snapshot.listeners.find(({ filterChains: [chain] }) => {
+    return chain?.kind === "tcp" && chain.tls === null && chain.serverNames.length === 0
+  })
+  const port = bound.find(({ name }) => name === listener?.name)?.port
+  return port === undefined ? [] : [`nc localhost ${port}`]
+}
+
+/** Forwarded requests first, each on another host, then other kinds of answers. */
+function httpHints(snapshot: Snapshot, bound: readonly BoundListener[]): readonly string[] {
   const lists: { readonly rank: number; readonly candidates: Candidate[] }[] = []
   for (const listener of snapshot.listeners) {
     const port = bound.find((candidate) => candidate.name === listener.name)?.port
