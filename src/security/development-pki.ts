@@ -73,6 +73,7 @@ export class DevelopmentPki {
     const { serverAuth, clientAuth } = x509.ExtendedKeyUsage
     const keys = await generateKeys()
     const extensions: Extension[] = [
+      ...(await keyIdentifiers(x509, keys.publicKey, this.#intermediate)),
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([purpose === "server" ? serverAuth : clientAuth]),
@@ -144,11 +145,19 @@ async function createAuthority(x509: X509, name: string, issuer: Signer | null, 
     signingKey: issuer?.privateKey ?? keys.privateKey,
     signingAlgorithm: algorithm,
     extensions: [
+      ...(await keyIdentifiers(x509, keys.publicKey, issuer)),
       new x509.BasicConstraintsExtension(true, issuer === null ? 1 : 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
     ],
   })
   return { certificate, privateKey: keys.privateKey }
+}
+
+/** RFC 5280 sections 4.2.1.1 and 4.2.1.2; strict verifiers, Python's among them, refuse certificates without. */
+async function keyIdentifiers(x509: X509, publicKey: CryptoKey, issuer: Signer | null): Promise<readonly Extension[]> {
+  const own = await x509.SubjectKeyIdentifierExtension.create(publicKey)
+  if (issuer === null) return [own]
+  return [own, await x509.AuthorityKeyIdentifierExtension.create(issuer.certificate)]
 }
 
 function generateKeys(): Promise<CryptoKeyPair> {

@@ -33,7 +33,7 @@ export function forwardedClientCert(
  */
 function quoted(value: string): string {
   const printable = value.replace(/[^\x20-\x7e]/g, (character) => encodeURIComponent(character))
-  return /[,;"]/.test(printable) ? `"${printable.replaceAll('"', '\\"')}"` : printable
+  return /[,;"]/.test(printable) ? `"${printable.replace(/["\\]/g, "\\$&")}"` : printable
 }
 
 /** With the line feeds OpenSSL writes, the last one too. */
