@@ -9,6 +9,7 @@
  * Retry safety is a matter of where: once a byte of a response has gone to the client nothing is tried again.
  */
 import type { ForwardAction, RetryPolicy } from "../compile/snapshot.ts"
+import { FieldId } from "../http/field-names.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type {
   DownstreamStream,
@@ -24,6 +25,7 @@ import type { HttpPool, ReadyUpstream, UpstreamRequester } from "../upstream/htt
 import {
   failureFlag,
   failureText,
+  httpStatusOfGrpc,
   type LocalReply,
   NO_HEALTHY_UPSTREAM,
   PER_TRY_TIMEOUT,
@@ -225,7 +227,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       return
     }
     this.#cluster.stats.countResponse(head.status)
-    if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, head.status)
+    if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, this.#judgedStatus(head))
     this.#finishRetry()
     const policy = this.#policy
     if (policy !== null && head.status !== 101 && retriesResponse(policy, head)) {
@@ -247,6 +249,13 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   /** Since the complete request; 0 while it is still coming. */
   #elapsedMs(): number {
     return this.#isRequestEnded ? performance.now() - this.#requestEndedAtMs : 0
+  }
+
+  /** What outlier detection hears: of a trailers-only gRPC response its own status, as HTTP's (Envoy: router filter). */
+  #judgedStatus(head: ResponseHead): number {
+    if (head.status !== 200 || this.#cluster.spec.outlierDetection === null) return head.status
+    const grpcStatus = head.fields.valueOfId(FieldId.grpcStatus)
+    return grpcStatus === null || !this.#owner.stream.request.isGrpc() ? 200 : httpStatusOfGrpc(Number(grpcStatus))
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {

@@ -131,6 +131,19 @@ describe("outlierDetection", () => {
     expect((await gateway.record(1)).responseFlags).toBe("UH")
   })
 
+  test("gRPC: the status of a trailers-only response counts, as HTTP's", async () => {
+    await using stack = new AsyncDisposableStack()
+    const fields = "Content-Type: application/grpc\r\nContent-Length: 0\r\n"
+    const bad = stack.use(ScriptedUpstream.start(answer(`HTTP/1.1 200 OK\r\n${fields}grpc-status: 14\r\n\r\n`)))
+    const good = stack.use(ScriptedUpstream.start(answer(`HTTP/1.1 200 OK\r\n${fields}grpc-status: 5\r\n\r\n`)))
+    const policy = { loadBalancer: { simple: "ROUND_ROBIN" }, outlierDetection: ejecting }
+    const gateway = stack.use(await startGateway(routesToAll([bad, good], policy, "  retries: { attempts: 0 }")))
+    for (let call = 0; call < 10; call++) {
+      await exchangeOnce(gateway.port(80), get("/", "Content-Type: application/grpc\r\n"))
+    }
+    expect([bad.requests.length, good.requests.length]).toEqual([2, 8])
+  })
+
   test("a stale connection, closed by the service between two requests, is no error of the endpoint's", async () => {
     await using upstream = ScriptedUpstream.start(answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     await using gateway = await startGateway(

@@ -118,6 +118,16 @@ describe.skipIf(openssl.path === null)(openssl.named("TLS to the upstream"), () 
     expectRefused(await ask(ca(), { certificate }), "X509_verify_cert: certificate verification error: certificate has")
   })
 
+  test("caCrl: a revoked certificate is refused, one that is not revoked is taken", async () => {
+    const revoked = authority.issue({ subjectAltName: "DNS:shop.example" })
+    const tls = { ...ca(), caCrl: authority.revoke(revoked) }
+    expectRefused(
+      await ask(tls, { certificate: revoked }),
+      "X509_verify_cert: certificate verification error: certificate revoked",
+    )
+    expect((await ask(tls)).status).toBe(200)
+  })
+
   test("insecureSkipVerify takes any certificate", async () => {
     const certificate = stranger.issue({ subjectAltName: "DNS:other.example", days: -1 })
     expect((await ask({ insecureSkipVerify: true }, { certificate })).status).toBe(200)

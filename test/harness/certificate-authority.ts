@@ -68,6 +68,21 @@ export class CertificateAuthority implements Disposable {
     }
   }
 
+  /** A list of revoked certificates: of these. @returns its file */
+  revoke(...certificates: readonly IssuedCertificate[]): string {
+    const file = join(this.folder, `revoked-${this.#count++}.pem`)
+    const [index, configuration] = [`${file}.index`, `${file}.cnf`]
+    writeFileSync(index, "")
+    writeFileSync(
+      configuration,
+      `[ca]\ndefault_ca=own\n[own]\ndatabase=${index}\ndefault_md=sha256\ndefault_crl_days=2\nunique_subject=no\n`,
+    )
+    const own = ["ca", "-config", configuration, "-cert", this.certificateFile, "-keyfile", this.#keyFile]
+    for (const { certificateFile } of certificates) run([...own, "-revoke", certificateFile])
+    run([...own, "-gencrl", "-out", file])
+    return file
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true })
   }
