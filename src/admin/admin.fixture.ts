@@ -23,6 +23,7 @@ export const sampleClusters: readonly ClusterView[] = [
       protocol: "http1",
       healthCheck: null,
       idleTimeoutMs: 60_000,
+      destinationRule: null,
       location: null,
     },
     endpoints: [

@@ -50,7 +50,7 @@ export class ClusterTable {
       kind: "strict-dns",
       endpoints: [{ address: host, port, weight: 1, labels: {}, locality: "", priority: 0, localityShare: 0 }],
     }
-    this.#add({ host, port, subset: "", discovery, protocol: "http1" }, policy, null)
+    this.#add({ host, port, subset: "", discovery, protocol: "http1" }, policy, rule, null)
     return { name, index: this.indexOf(name) }
   }
 
@@ -59,16 +59,17 @@ export class ClusterTable {
     const { number, protocol, discovery } = port
     const whole = { host, port: number, subset: "", discovery, protocol }
     const target = { host, port: number, subjectAltNames: service.subjectAltNames }
-    this.#add(whole, compileTrafficPolicy(rule, null, target), service)
+    this.#add(whole, compileTrafficPolicy(rule, null, target), rule, service)
     for (const [name, subset] of rule?.subsets ?? []) {
       const part = { ...whole, subset: name, discovery: withLabels(discovery, subset) }
-      this.#add(part, compileTrafficPolicy(rule, subset, target), service)
+      this.#add(part, compileTrafficPolicy(rule, subset, target), rule, service)
     }
   }
 
   #add(
     described: Pick<ClusterSpec, "host" | "port" | "subset" | "discovery" | "protocol">,
     policy: CompiledPolicy,
+    rule: MergedRule | null,
     service: ServiceDefinition | null,
   ): void {
     const name = clusterName(described.port, described.subset, described.host)
@@ -87,6 +88,7 @@ export class ClusterTable {
       discovery: this.#placed(described.discovery, policy),
       protocol: policy.upgradesToHttp2 && described.protocol === "http1" ? "http2" : described.protocol,
       healthCheck: healthCheck.kind === "policy" ? healthCheck.policy : null,
+      destinationRule: rule === null ? null : { namespace: rule.namespace, name: rule.name },
       get location(): SourceLocation | null {
         return locationOf(service)
       },

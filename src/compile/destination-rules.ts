@@ -12,6 +12,8 @@ import { fullyQualifiedHost, rootNamespace } from "./names.ts"
 /** All rules of one host in one namespace, merged oldest first. */
 export interface MergedRule {
   readonly host: string
+  /** Of the oldest one. */
+  readonly name: string
   readonly exportTo: readonly string[] | undefined
   readonly namespace: string
   /** By name; the first rule that names it defines it. */
@@ -91,7 +93,14 @@ export class DestinationRules {
     let rule = isWildcard ? place.wildcards.find((each) => each.host === host) : place.exact.get(host)
     if (rule === undefined) {
       const { exportTo } = spec
-      rule = { host, exportTo, namespace: metadata.namespace, subsets: new Map(), trafficPolicy: undefined }
+      rule = {
+        host,
+        name: metadata.name,
+        exportTo,
+        namespace: metadata.namespace,
+        subsets: new Map(),
+        trafficPolicy: undefined,
+      }
       if (isWildcard) place.wildcards.push(rule)
       else place.exact.set(host, rule)
     }

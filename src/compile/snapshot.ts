@@ -363,6 +363,8 @@ export interface ClusterSpec extends ClusterTrafficPolicy {
   readonly protocol: "http1" | "http2" | "tcp"
   /** null = endpoints are taken to be healthy until outlier detection says otherwise. */
   readonly healthCheck: HealthCheckPolicy | null
+  /** The DestinationRule whose policies these are; null = none applies. */
+  readonly destinationRule: ResourceName | null
   /** Where the host is defined; null when it is left to DNS. */
   readonly location: SourceLocation | null
 }

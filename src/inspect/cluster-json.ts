@@ -1,5 +1,5 @@
 /** Envoy's `Cluster`, and its endpoints as `/clusters` lists them (Istio semantics sheet 6, 7, 10). */
-import type { ClusterSpec, EndpointSpec } from "../compile/snapshot.ts"
+import type { ClusterSpec, EndpointSpec, ResourceName } from "../compile/snapshot.ts"
 import { durationText, type JsonObject, message } from "./json-value.ts"
 import { addressJson } from "./listener-json.ts"
 
@@ -28,6 +28,7 @@ export function clusterJson(spec: ClusterSpec): JsonObject {
     name: spec.name,
     type: clusterType(spec),
     connectTimeout: durationText(spec.connectTimeoutMs),
+    metadata: spec.destinationRule === null ? null : destinationRuleMetadata(spec.destinationRule),
     lbPolicy: lbPolicies[spec.loadBalancer],
     loadAssignment: { clusterName: spec.name, endpoints: localitiesJson(spec.discovery.endpoints) },
     typedExtensionProtocolOptions:
@@ -40,6 +41,12 @@ export function clusterJson(spec: ClusterSpec): JsonObject {
           }
         : null,
   })
+}
+
+/** Where istioctl looks for the rule's name. */
+function destinationRuleMetadata({ namespace, name }: ResourceName): JsonObject {
+  const config = `/apis/networking.istio.io/v1/namespaces/${namespace}/destination-rule/${name}`
+  return { filterMetadata: { istio: { config } } }
 }
 
 function localitiesJson(endpoints: readonly EndpointSpec[]): readonly JsonObject[] {

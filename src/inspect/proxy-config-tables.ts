@@ -78,7 +78,9 @@ export function clustersTable(clusters: readonly ClusterSpec[]): string {
   )
   for (const spec of sorted) {
     const subset = spec.subset === "" ? "-" : spec.subset
-    rows.push([spec.host, String(spec.port), subset, "outbound", clusterType(spec), ""])
+    const rule = spec.destinationRule
+    const ruleName = rule === null ? "" : `${rule.name}.${rule.namespace}`
+    rows.push([spec.host, String(spec.port), subset, "outbound", clusterType(spec), ruleName])
   }
   return renderTable(rows, cellPadding)
 }

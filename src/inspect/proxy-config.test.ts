@@ -129,8 +129,8 @@ http.81       blackhole:81        *                /*             404
   test("clusters: by host, subset and port", async () => {
     expect(await table("clusters")).toBe(
       `SERVICE FQDN                          PORT     SUBSET     DIRECTION     TYPE           DESTINATION RULE
-catalog.default.svc.cluster.local     80       -          outbound      STATIC
-catalog.default.svc.cluster.local     80       v2         outbound      STATIC
+catalog.default.svc.cluster.local     80       -          outbound      STATIC         catalog.default
+catalog.default.svc.cluster.local     80       v2         outbound      STATIC         catalog.default
 dns.example                           80       -          outbound      STRICT_DNS
 `,
     )

@@ -58,6 +58,7 @@ export function exampleCluster(overrides: Partial<ClusterSpec> = {}): ClusterSpe
     protocol: "http1",
     loadBalancer: "round-robin",
     healthCheck: null,
+    destinationRule: null,
     location: null,
     ...overrides,
   }
