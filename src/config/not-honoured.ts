@@ -19,7 +19,6 @@ interface NotHonoured {
 const table: readonly NotHonoured[] = [
   { kind: "Gateway", path: "spec.servers[].defaultEndpoint" },
 
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.h2UpgradePolicy", values: ["UPGRADE"] },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2KeepAlive" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxConcurrentStreams" },
   { kind: "DestinationRule", path: "POLICY.connectionPool.http.useClientProtocol" },
