@@ -1,7 +1,8 @@
 /**
- * What to try first, printed by `run --demo`: three curl lines that really answer, and one for plain TCP, made from the
- * running snapshot and the ports really bound.
+ * What to try first, printed by `run --demo`: three curl lines that really answer, one for each mode of TLS, and one for
+ * plain TCP, made from the running snapshot and the ports really bound.
  */
+import { join } from "node:path"
 import type { BoundListener } from "../admin/running-gateway.ts"
 import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
 
@@ -13,9 +14,38 @@ interface Candidate {
   readonly targetLength: number
 }
 
-/** At most three requests, then a TCP connection where one is forwarded. */
-export function demoHints(snapshot: Snapshot, bound: readonly BoundListener[]): readonly string[] {
-  return [...httpHints(snapshot, bound), ...tcpHints(snapshot, bound)]
+/**
+ * At most three requests, then one for each mode of TLS, then a TCP connection where one is forwarded.
+ * @param secretsFolder where `certs dev` puts what curl needs
+ */
+export function demoHints(
+  snapshot: Snapshot,
+  bound: readonly BoundListener[],
+  secretsFolder: string,
+): readonly string[] {
+  return [...httpHints(snapshot, bound), ...httpsHints(snapshot, bound, secretsFolder), ...tcpHints(snapshot, bound)]
+}
+
+/** One request for each mode of TLS, to a server name that curl can ask for. */
+function httpsHints(snapshot: Snapshot, bound: readonly BoundListener[], secretsFolder: string): readonly string[] {
+  const hints = new Map<string, string>()
+  for (const { name, filterChains } of snapshot.listeners) {
+    const port = bound.find((candidate) => candidate.name === name)?.port
+    for (const chain of filterChains) {
+      const serverName = chain.serverNames.find((candidate) => !candidate.startsWith("*"))
+      if (port === undefined || chain.kind !== "http" || chain.tls === null || serverName === undefined) continue
+      const host = chain.routes.hosts.find(serverName)
+      const target = host?.routes.map(targetOf).find((candidate) => candidate !== null) ?? null
+      if (target === null || hints.has(chain.tls.mode)) continue
+      const client = `--cert ${join(secretsFolder, "client/tls.crt")} --key ${join(secretsFolder, "client/tls.key")} `
+      hints.set(
+        chain.tls.mode,
+        `curl -i --cacert ${join(secretsFolder, "ca/ca.crt")} ${chain.tls.mode === "mutual" ? client : ""}` +
+          `--resolve ${serverName}:${port}:127.0.0.1 https://${serverName}:${port}${target}`,
+      )
+    }
+  }
+  return [...hints.values()]
 }
 
 /** The first port that forwards plain TCP. */
@@ -49,14 +79,22 @@ function httpHints(snapshot: Snapshot, bound: readonly BoundListener[]): readonl
 
 /** null = a line cannot say it: a regex, or conditions beyond the path. */
 function curlCommand(host: VirtualHost, route: Route, port: number): Candidate | null {
-  const { path, predicates } = route.match
-  if (path.kind === "regex" || predicates.length > 0 || host.requireTls) return null
-  const target = path.kind === "any" ? "/" : path.value
-  if (!/^\/[\w./~-]*$/.test(target)) return null
+  const target = targetOf(route)
+  if (target === null || host.requireTls) return null
   const url = `http://localhost:${port}${target}`
   if (isLocal(host)) return { command: `curl -i ${url}`, targetLength: target.length }
   const domain = host.domains.find((candidate) => /^[\w.-]+$/.test(candidate))
   return domain === undefined ? null : { command: `curl -i -H 'Host: ${domain}' ${url}`, targetLength: target.length }
+}
+
+/** What a plain `curl` of it would ask for; null = it cannot. */
+function targetOf({ match: { path, predicates } }: Route): string | null {
+  const isPlainGet = predicates.every(({ kind, matcher }) => {
+    return kind === "method" && matcher.kind === "exact" && matcher.value === "GET"
+  })
+  if (path.kind === "regex" || !isPlainGet) return null
+  const target = path.kind === "any" ? "/" : path.value
+  return /^\/[\w./~-]*$/.test(target) ? target : null
 }
 
 function isLocal(host: VirtualHost): boolean {

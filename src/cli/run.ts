@@ -16,6 +16,7 @@ import { Counters } from "../telemetry/counters.ts"
 import { createLog, type Log } from "../telemetry/log.ts"
 import type { FindSecret } from "../upstream/tls-material.ts"
 import { CredentialWatch } from "./credential-watch.ts"
+import { loadWithDemoCertificates } from "./demo-certificates.ts"
 import { demoHints } from "./demo-hints.ts"
 import { GatewayProcess } from "./gateway-process.ts"
 import { ConfigurationLoader } from "./load-snapshot.ts"
@@ -46,7 +47,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const credentialWatch = options.watch ? new CredentialWatch(() => gateway.reloadCredentials(), onWatchError) : null
   const gateway: GatewayProcess = new GatewayProcess({
     engine,
-    load: () => loader.load(),
+    load: () => (options.demo ? loadWithDemoCertificates(loader, options.secretsDir, log) : loader.load()),
     loadCredentials: (snapshot) => loader.loadCredentials(snapshot),
     onServed: (snapshot) => credentialWatch?.watch(credentialPaths(snapshot, options.secretsDir)),
     counters,
@@ -63,7 +64,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const servers = startOwnServers(options, gateway)
   if ("error" in servers) return fail(terminal, servers.error)
   await terminal.err(readyLine(gateway))
-  if (demo !== null) await terminal.err(tryLines(gateway))
+  if (demo !== null) await terminal.err(tryLines(gateway, options.secretsDir))
   logWhereabouts(log, gateway, servers)
 
   const paths = options.files.filter((file) => file !== "-")
@@ -112,8 +113,8 @@ function readyLine(gateway: GatewayProcess): string {
   return `portcullis ready: ${counts}, in ${Math.round(performance.now())} ms\n`
 }
 
-function tryLines(gateway: GatewayProcess): string {
-  const hints = demoHints(gateway.snapshot, gateway.boundListeners)
+function tryLines(gateway: GatewayProcess, secretsFolder: string): string {
+  const hints = demoHints(gateway.snapshot, gateway.boundListeners, secretsFolder)
   return hints.map((hint) => `  try: ${hint}\n`).join("")
 }
 
