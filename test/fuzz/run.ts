@@ -2,6 +2,7 @@
 /** Fuzzing for as long as one likes: `bun test/fuzz/run.ts [--runs N] [--seed N]`. Exits 1 and prints inputs on a failure. */
 import { parseArgs } from "node:util"
 import { fuzzBodies } from "./fuzz-bodies.ts"
+import { fuzzClientHello } from "./fuzz-client-hello.ts"
 import { fuzzHttp2 } from "./fuzz-http2.ts"
 import { fuzzRequestHeads } from "./fuzz-request-heads.ts"
 import { fuzzResponseHeads } from "./fuzz-response-heads.ts"
@@ -16,7 +17,13 @@ if (!Number.isSafeInteger(runs) || !Number.isSafeInteger(seed)) {
   process.exit(2)
 }
 
-for (const [name, fuzz] of Object.entries({ fuzzRequestHeads, fuzzResponseHeads, fuzzBodies, fuzzHttp2 })) {
+for (const [name, fuzz] of Object.entries({
+  fuzzRequestHeads,
+  fuzzResponseHeads,
+  fuzzBodies,
+  fuzzHttp2,
+  fuzzClientHello,
+})) {
   const { accepted, refused, failures } = fuzz(runs, seed)
   console.log(`${name}: ${accepted} accepted, ${refused} refused, ${failures.length} failures (seed ${seed})`)
   for (const failure of failures) console.log(`  ${failure}`)
