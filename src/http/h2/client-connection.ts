@@ -13,10 +13,10 @@ import type { HttpLimits } from "../limits.ts"
 import { Http2ClientStream } from "./client-stream.ts"
 import { FieldCollector } from "./field-collector.ts"
 import { CONNECTION_PREFACE, ErrorCode, STREAM_ID_MAX } from "./frame.ts"
+import { FrameSession } from "./frame-session.ts"
 import { writeSettings, writeWindowUpdate } from "./frame-writer.ts"
-import { Session } from "./session.ts"
 import { INITIAL_WINDOW_BYTES, Setting } from "./settings.ts"
-import type { Http2Stream } from "./stream.ts"
+import type { CutReason, Http2Stream } from "./stream.ts"
 
 /** Where connections come from and go back to. */
 export interface Http2ClientOwner {
@@ -34,7 +34,7 @@ export interface Http2ClientOwner {
 
 const collector = new FieldCollector()
 
-export class Http2ClientConnection extends Session {
+export class Http2ClientConnection extends FrameSession {
   protected readonly isServer = false
   /** `IP:PORT` of our end; "" before the connection is open. */
   localAddress = ""
@@ -130,7 +130,7 @@ export class Http2ClientConnection extends Session {
   /** What the service has not looked at, it says; that may go to another connection whatever it is (section 8.7). */
   protected override onGoAway(lastStreamId: number): void {
     this.leave()
-    for (const stream of [...this.streams.values()]) if (stream.id > lastStreamId) stream.cut("refused")
+    for (const stream of [...this.streams.values()]) if (stream.id > lastStreamId) this.cutStream(stream, "refused")
     if (this.streams.size === 0) this.close()
   }
 
@@ -155,10 +155,17 @@ export class Http2ClientConnection extends Session {
   }
 
   protected override onStreamReset(stream: Http2Stream, errorCode: number): number {
-    // After its complete response a service may say that it needs no more of the request (section 8.1).
-    if (stream.isRemoteEnded) stream.stopSending()
-    else stream.cut(errorCode === ErrorCode.refusedStream ? "refused" : "remote-reset")
+    this.cutStream(stream, errorCode === ErrorCode.refusedStream ? "refused" : "remote-reset")
     return 0
+  }
+
+  /**
+   * A complete response stays one, whatever becomes of its stream or its connection: a slow client gets the rest of it.
+   * That also holds for a service that says that it needs no more of the request (section 8.1).
+   */
+  protected override cutStream(stream: Http2Stream, reason: CutReason): void {
+    if (stream.isRemoteEnded) stream.stopSending()
+    else stream.cut(reason)
   }
 
   protected override onStreamForgotten(): void {

@@ -13,11 +13,11 @@ import { RequestHead } from "../message.ts"
 import type { PeerAddresses } from "../stream.ts"
 import { FieldCollector } from "./field-collector.ts"
 import { CONNECTION_PREFACE, ErrorCode, STREAM_ID_MAX } from "./frame.ts"
+import { FrameSession } from "./frame-session.ts"
 import { writeGoAway, writeRstStream, writeSettings, writeWindowUpdate } from "./frame-writer.ts"
 import { TRAILERS_MALFORMED } from "./message-faults.ts"
 import { buildRequestHead } from "./request-head.ts"
 import { Http2ServerStream } from "./server-stream.ts"
-import { Session } from "./session.ts"
 import { INITIAL_WINDOW_BYTES, Setting } from "./settings.ts"
 import type { Http2Stream } from "./stream.ts"
 import { buildTrailers } from "./trailers.ts"
@@ -36,7 +36,7 @@ const SPARE_HEADS_MAX = 8
 /** Decoded fields on their way into a head; used within one call. */
 const collector = new FieldCollector()
 
-export class Http2ServerConnection extends Session implements PeerAddresses {
+export class Http2ServerConnection extends FrameSession implements PeerAddresses {
   protected readonly isServer = true
   remoteIp = ""
   localIp = ""
