@@ -21,6 +21,12 @@ export type PeerTool =
   | "caddy"
   | "promtool"
   | "chromium"
+  | "mariadbd"
+  | "mariadb"
+  | "mariadb-dump"
+  | "mariadb-install-db"
+  | "redis-server"
+  | "redis-cli"
 
 export interface RequiredTool {
   /** The absolute path, or null where the tool is not installed. */
