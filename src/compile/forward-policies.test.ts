@@ -31,6 +31,7 @@ describe("timeout and retries (Istio semantics sheet 3.5, 3.6)", () => {
       backoffBaseMs: 25,
       backoffMaxMs: 250,
       avoidPreviousHosts: true,
+      triesOtherPriorities: false,
     })
   })
 

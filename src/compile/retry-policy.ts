@@ -43,6 +43,7 @@ export const retryPolicyDefault: RetryPolicy = Object.freeze({
   backoffBaseMs: backoffBaseMsDefault,
   backoffMaxMs: backoffBaseMsDefault * backoffMaxFactor,
   avoidPreviousHosts: true,
+  triesOtherPriorities: false,
 })
 
 /**
@@ -64,6 +65,7 @@ export function compileRetryPolicy(retries: Retries | undefined, timeoutMs: numb
     backoffBaseMs,
     backoffMaxMs: backoffBaseMs * backoffMaxFactor,
     avoidPreviousHosts: retries.retryIgnorePreviousHosts ?? true,
+    triesOtherPriorities: retries.retryRemoteLocalities ?? false,
   }
 }
 

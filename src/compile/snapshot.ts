@@ -297,6 +297,8 @@ export interface RetryPolicy {
   readonly backoffBaseMs: number
   readonly backoffMaxMs: number
   readonly avoidPreviousHosts: boolean
+  /** After every second failed try the priorities tried so far are left out (Envoy `previous_priorities`). */
+  readonly triesOtherPriorities: boolean
 }
 
 /** Envoy's retry conditions (router filter `x-envoy-retry-on`, `x-envoy-retry-grpc-on`), as bits. */

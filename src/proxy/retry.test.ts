@@ -17,6 +17,7 @@ function createPolicy(retryOn: number, changes: Partial<RetryPolicy> = {}): Retr
     backoffBaseMs: 25,
     backoffMaxMs: 250,
     avoidPreviousHosts: true,
+    triesOtherPriorities: false,
     ...changes,
   }
 }

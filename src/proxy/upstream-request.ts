@@ -22,6 +22,7 @@ import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { Endpoint } from "../upstream/endpoint.ts"
 import type { HttpPool, ReadyUpstream, UpstreamRequester } from "../upstream/http-pool.ts"
+import { FailedTries } from "./failed-tries.ts"
 import {
   failureFlag,
   failureText,
@@ -79,7 +80,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   readonly #isTied: boolean
   #endpoint: Endpoint<HttpPool> | null = null
   #connection: UpstreamStream | null = null
-  #tried: Endpoint<HttpPool>[] | null = null
+  #failedTries: FailedTries | null = null
   /** What was sent of the body, while another try may need it; null = no try after this one may. */
   #kept: RetryBuffer | null = null
   #attempt = 1
@@ -139,7 +140,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   // --- a try ---------------------------------------------------------------------------------------------------------
 
   #startTry(): void {
-    const endpoint = this.#cluster.pickEndpoint(this.#tried, this.#hash)
+    const failed = this.#failedTries
+    const endpoint =
+      failed === null ? this.#cluster.pickEndpoint(null, this.#hash) : failed.pickNext(this.#cluster, this.#hash)
     if (endpoint === null) return this.#giveUp(NO_HEALTHY_UPSTREAM)
     endpoint.startRequest()
     this.#endpoint = endpoint
@@ -381,9 +384,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const { stats } = this.#cluster
     const failed = this.#endpoint
     this.#connection = null
-    if (policy.avoidPreviousHosts && !this.#isTied && failed !== null) {
-      this.#tried ??= []
-      this.#tried.push(failed)
+    if (failed !== null) {
+      this.#failedTries ??= new FailedTries(policy, this.#isTied)
+      this.#failedTries.add(failed)
     }
     this.#endTry(true)
     if (this.#tryDeadline !== null) this.#wheel.clear(this.#tryDeadline)

@@ -82,6 +82,18 @@ export class Cluster<Pool extends EndpointPool> {
   }
 
   /**
+   * The endpoint for a try that keeps away from the priorities of these: one of the next priority there is.
+   * @returns null when no other priority has a usable endpoint
+   */
+  pickFromOtherPriority(tried: readonly Endpoint<Pool>[]): Endpoint<Pool> | null {
+    const isTried = (priority: number) => tried.some(({ spec }) => spec.priority === priority)
+    const others = this.selection.usable.filter(({ spec }) => !isTried(spec.priority))
+    const next = Math.min(...others.map(({ spec }) => spec.priority))
+    const candidates = others.filter(({ spec }) => spec.priority === next)
+    return candidates[Math.floor(this.deps.random() * candidates.length)] ?? null
+  }
+
+  /**
    * Asks to try a request again. Pairs with `finishRetry`, when the outcome of that try is known.
    * @returns false when as many retries as the cluster allows are under way
    */

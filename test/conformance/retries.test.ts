@@ -5,9 +5,10 @@
 import { describe, expect, test } from "bun:test"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
 import { RawClient } from "../harness/raw-client.ts"
-import { routesTo, SERVICE_HOST, yamlOf } from "../harness/routes-to.ts"
+import { GATEWAY_YAML, routesTo, SERVICE_HOST, virtualServiceYaml, yamlOf } from "../harness/routes-to.ts"
 import { ScriptedUpstream, type UpstreamExchange, type UpstreamRequest } from "../harness/scripted-upstream.ts"
 import { waitUntil } from "../harness/wait-until.ts"
+import { refusingPort } from "./fixture-services.ts"
 
 const MIB = 1024 * 1024
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -149,6 +150,50 @@ describe("times", () => {
     expect(second).toBeLessThan(10_000)
     expect(third).toBeLessThanOrEqual(second)
     expect(third).toBeGreaterThan(0)
+  })
+})
+
+describe("where to", () => {
+  const priorities = (one: number) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: tiers }
+spec:
+  hosts: [tiers.example]
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints:
+    - { address: 127.0.0.1, ports: { http: ${refusingPort()} }, labels: { tier: first } }
+    - { address: 127.0.0.1, ports: { http: ${one} }, labels: { tier: second } }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: tiers }
+spec:
+  host: tiers.example
+  trafficPolicy:
+    outlierDetection: { consecutive5xxErrors: 0 }
+    loadBalancer: { localityLbSetting: { failoverPriority: [tier=first] } }
+`
+  const rule = (attempts: number, more: string) => `
+- route: [{ destination: { host: tiers.example } }]
+  retries: { attempts: ${attempts}, retryOn: connect-failure, retryIgnorePreviousHosts: false, backoff: 1ms, ${more} }`
+
+  async function statusWith(attempts: number, more: string): Promise<number> {
+    await using upstream = ScriptedUpstream.start()
+    const routes = virtualServiceYaml("routes", ["*"], rule(attempts, more))
+    await using gateway = await startGateway(yamlOf(GATEWAY_YAML, priorities(upstream.port), routes))
+    using client = await send(gateway, GET)
+    return (await client.readResponse()).status
+  }
+
+  test("http.retries.retryRemoteLocalities: after two failed tries another priority is asked", async () => {
+    expect(await statusWith(2, "retryRemoteLocalities: true")).toBe(200)
+  })
+
+  test("http.retries.retryRemoteLocalities: not after one, and not without it", async () => {
+    expect(await statusWith(1, "retryRemoteLocalities: true")).toBe(503)
+    expect(await statusWith(4, "retryRemoteLocalities: false")).toBe(503)
   })
 })
 
