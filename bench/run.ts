@@ -19,16 +19,22 @@ import { readVersionLine } from "./proxies/proxy.ts"
 import { formatFigures, formatOutcome, formatReport, type ScenarioOutcome } from "./report.ts"
 import type { Scenario } from "./scenario.ts"
 import { compileTime } from "./scenarios/compile-time.ts"
+import { forwardedTcp } from "./scenarios/forwarded-tcp.ts"
 import { manyVirtualServices, proxiedGet } from "./scenarios/proxied-get.ts"
 import { stalledReader } from "./scenarios/stalled-reader.ts"
 import { startUp } from "./scenarios/start-up.ts"
 import { streamedBody } from "./scenarios/streamed-body.ts"
+import { handshakes, httpsGet, mutualHandshakes } from "./scenarios/tls.ts"
 
 const scenarios: readonly Scenario[] = [
   proxiedGet,
   manyVirtualServices,
   streamedBody,
   stalledReader,
+  forwardedTcp,
+  httpsGet,
+  handshakes,
+  mutualHandshakes,
   compileTime,
   startUp,
 ]
