@@ -7,14 +7,16 @@ export interface GatewayPlan {
   readonly upstreamPort: number
   /** One VirtualService of two rules each. */
   readonly hosts: readonly string[]
+  /** `tls` of an HTTPS server, YAML in flow style; absent = plain HTTP. */
+  readonly tls?: string
 }
 
 /** The YAML documents: per host, `/api/` goes to the upstream and everything else is a 404 of the gateway's own. */
-export function virtualServiceDocuments({ port, upstreamPort, hosts }: GatewayPlan): string {
-  return [gateway(port), upstream(upstreamPort), ...hosts.map(virtualService)].join("---\n")
+export function virtualServiceDocuments({ port, upstreamPort, hosts, tls }: GatewayPlan): string {
+  return [gateway(port, tls), upstream(upstreamPort), ...hosts.map(virtualService)].join("---\n")
 }
 
-function gateway(port: number): string {
+function gateway(port: number, tls: string | undefined): string {
   return `apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata:
@@ -24,10 +26,10 @@ spec:
     - port:
         number: ${port}
         name: http
-        protocol: HTTP
+        protocol: ${tls === undefined ? "HTTP" : "HTTPS"}
       hosts:
         - "*"
-`
+${tls === undefined ? "" : `      tls: ${tls}\n`}`
 }
 
 function upstream(upstreamPort: number): string {

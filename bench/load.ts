@@ -14,10 +14,15 @@ export interface LoadFigures {
 }
 
 /** Loads `127.0.0.1:port` with requests to `hostCount` virtual hosts in turn. Throws when wrk cannot be run. */
-export async function runLoad(port: number, hostCount: number, durationSeconds: number): Promise<LoadFigures> {
+export async function runLoad(
+  port: number,
+  hostCount: number,
+  durationSeconds: number,
+  scheme: "http" | "https" = "http",
+): Promise<LoadFigures> {
   const script = join(import.meta.dir, "requests.lua")
   const options = ["-t1", `-c${connections}`, `-d${durationSeconds}s`, "-s", script]
-  const command = [findProgram("wrk") ?? "wrk", ...options, `http://127.0.0.1:${port}`, "--", `${hostCount}`]
+  const command = [findProgram("wrk") ?? "wrk", ...options, `${scheme}://127.0.0.1:${port}`, "--", `${hostCount}`]
   const run = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" })
   const [output, problems] = await Promise.all([run.stdout.text(), run.stderr.text()])
   const figures = parseFigures(output)

@@ -60,10 +60,24 @@ export async function startProcess(command: Command, isReady: () => Promise<bool
   return started
 }
 
-/** Asks a proxy or service on loopback for a path; true on 200. */
-export async function answers(port: number, host: string, path: string): Promise<boolean> {
+/** How a client of a TLS proxy comes: with a certificate of its own, or null. */
+export interface ClientTls {
+  readonly identity: { readonly certificatePem: string; readonly privateKeyPem: string } | null
+}
+
+/** Asks a proxy or service on loopback for a path; true on 200. @param tls null = plain HTTP */
+export async function answers(
+  port: number,
+  host: string,
+  path: string,
+  tls: ClientTls | null = null,
+): Promise<boolean> {
+  const identity = tls?.identity ?? null
+  const client = identity === null ? {} : { cert: identity.certificatePem, key: identity.privateKeyPem }
+  const options = tls === null ? {} : { tls: { rejectUnauthorized: false, ...client } }
   try {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { host, connection: "close" } })
+    const url = `${tls === null ? "http" : "https"}://127.0.0.1:${port}${path}`
+    const response = await fetch(url, { headers: { host, connection: "close" }, ...options })
     await response.body?.cancel()
     return response.status === 200
   } catch {

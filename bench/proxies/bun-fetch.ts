@@ -4,6 +4,7 @@ import type { Peer } from "./proxy.ts"
 
 export const bunFetch: Peer = {
   name: "bun-fetch",
+  tls: null,
   readVersion: () => `Bun ${Bun.version}`,
   async prepare(plan) {
     const settings = join(plan.folder, "settings.json")

@@ -4,6 +4,7 @@ import { findProgram, type Peer, type ProxyPlan, readVersionLine } from "./proxy
 
 export const caddy: Peer = {
   name: "caddy",
+  tls: null,
   readVersion: () => readVersionLine("caddy", "version"),
   async prepare(plan) {
     const file = join(plan.folder, "Caddyfile")

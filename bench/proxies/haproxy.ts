@@ -1,19 +1,26 @@
 /** HAProxy with one thread and idle upstream connections shared by all clients. */
 import { join } from "node:path"
+import type { Command } from "../measured-process.ts"
 import { findProgram, type Peer, type ProxyPlan, readVersionLine } from "./proxy.ts"
 
 export const haproxy: Peer = {
   name: "haproxy",
+  tls: null,
   readVersion: () => readVersionLine("haproxy", "-v"),
-  async prepare(plan) {
-    const file = join(plan.folder, "haproxy.cfg")
-    await Bun.write(file, configuration(plan))
-    await Bun.write(join(plan.folder, "hosts.map"), `${plan.hosts.map((host) => `${host} upstream`).join("\n")}\n`)
-    return { argv: [findProgram("haproxy") ?? "haproxy", "-db", "-f", file], environment: {} }
+  prepare(plan) {
+    return prepareHaproxy(plan, "")
   },
 }
 
-function configuration({ port, upstreamPort, folder }: ProxyPlan): string {
+/** @param bindParameters behind the address: "" or ` ssl crt …` */
+export async function prepareHaproxy(plan: ProxyPlan, bindParameters: string): Promise<Command> {
+  const file = join(plan.folder, "haproxy.cfg")
+  await Bun.write(file, configuration(plan, bindParameters))
+  await Bun.write(join(plan.folder, "hosts.map"), `${plan.hosts.map((host) => `${host} upstream`).join("\n")}\n`)
+  return { argv: [findProgram("haproxy") ?? "haproxy", "-db", "-f", file], environment: {} }
+}
+
+function configuration({ port, upstreamPort, folder }: ProxyPlan, bindParameters: string): string {
   return `global
   nbthread 1
   maxconn 4096
@@ -30,10 +37,10 @@ defaults
   timeout http-keep-alive 75s
 
 frontend edge
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${bindParameters}
   unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
   unique-id-header X-Request-Id
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto ${bindParameters === "" ? "http" : "https"}
   http-request deny deny_status 404 unless { path_beg /api/ }
   use_backend %[req.hdr(host),lower,map(${join(folder, "hosts.map")},none)]
 

@@ -39,6 +39,7 @@ ${http}
 /** nginx as most people run it: its own buffer sizes (8 of 4 KB). */
 export const nginx: Peer = {
   name: "nginx",
+  tls: null,
   readVersion: () => readVersionLine("nginx", "-v"),
   prepare: (plan) => prepareNginx(plan.folder, proxyBlocks(plan)),
 }
@@ -46,6 +47,7 @@ export const nginx: Peer = {
 /** nginx tuned for large bodies: fewer, larger reads, for half a megabyte of memory per request in flight. */
 export const nginxLargeBuffers: Peer = {
   name: "nginx-64k-buffers",
+  tls: null,
   readVersion: nginx.readVersion,
   prepare: (plan) =>
     prepareNginx(
@@ -57,10 +59,11 @@ ${proxyBlocks(plan)}`,
     ),
 }
 
-function proxyBlocks({ port, upstreamPort, hosts }: ProxyPlan): string {
+/** @param listenParameters behind the address: "" or ` ssl` */
+export function proxyBlocks({ port, upstreamPort, hosts }: ProxyPlan, listenParameters = ""): string {
   const servers = hosts.map(
     (host) => `  server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${listenParameters};
     server_name ${host};
     location /api/ {
       proxy_pass http://upstream;

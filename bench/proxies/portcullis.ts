@@ -1,7 +1,8 @@
 /** The gateway itself, from its sources or as the single binary. */
 import { join } from "node:path"
 import { virtualServiceDocuments } from "../gateway-configuration.ts"
-import type { Peer } from "./proxy.ts"
+import type { Command } from "../measured-process.ts"
+import type { Peer, ProxyPlan } from "./proxy.ts"
 
 const projectFolder = join(import.meta.dir, "../..")
 
@@ -15,25 +16,19 @@ export function portcullis(useBinary: boolean, name = "portcullis"): Peer {
   const command = portcullisCommand(useBinary)
   return {
     name,
+    tls: null,
     readVersion() {
       const run = Bun.spawnSync([...command, "version"])
       return run.success ? `${run.stdout.toString().trim().split("\n")[0]} (${useBinary ? "binary" : "sources"})` : null
     },
-    async prepare(plan) {
-      const file = join(plan.folder, "routes.yaml")
-      await Bun.write(file, virtualServiceDocuments(plan))
-      const quiet = [
-        "--access-log",
-        "off",
-        "--admin",
-        "off",
-        "--status-port",
-        "off",
-        "--no-watch",
-        "--log-level",
-        "error",
-      ]
-      return { argv: [...command, "run", "-f", file, "--bind", "127.0.0.1", ...quiet], environment: {} }
-    },
+    prepare: (plan) => preparePortcullis(plan, command),
   }
+}
+
+/** @param tls as in `GatewayPlan` */
+export async function preparePortcullis(plan: ProxyPlan, command: readonly string[], tls?: string): Promise<Command> {
+  const file = join(plan.folder, "routes.yaml")
+  await Bun.write(file, virtualServiceDocuments(tls === undefined ? plan : { ...plan, tls }))
+  const quiet = ["--access-log", "off", "--admin", "off", "--status-port", "off", "--no-watch", "--log-level", "error"]
+  return { argv: [...command, "run", "-f", file, "--bind", "127.0.0.1", ...quiet], environment: {} }
 }

@@ -6,7 +6,14 @@
  */
 import { chmod, mkdir, mkdtemp } from "node:fs/promises"
 import { join } from "node:path"
-import { answers, type Command, findFreePort, type MeasuredProcess, startProcess } from "../measured-process.ts"
+import {
+  answers,
+  type ClientTls,
+  type Command,
+  findFreePort,
+  type MeasuredProcess,
+  startProcess,
+} from "../measured-process.ts"
 
 export interface ProxyPlan {
   /** Listen here, on 127.0.0.1. */
@@ -21,6 +28,8 @@ export interface ProxyPlan {
 
 export interface Peer {
   readonly name: string
+  /** null = it serves plain HTTP; else how its clients come. */
+  readonly tls: ClientTls | null
   /** One line for the report; null where the proxy is not installed. */
   readVersion(): string | null
   /** Writes the configuration and returns how to start the process. */
@@ -43,7 +52,7 @@ export async function startProxy(
   const port = await findFreePort()
   const command = await proxy.prepare({ port, upstreamPort, hosts, folder: await makeFolder(folder, proxy.name) })
   const lastHost = hosts[hosts.length - 1] ?? ""
-  const process = await startProcess(command, () => answers(port, lastHost, "/api/ready"))
+  const process = await startProcess(command, () => answers(port, lastHost, "/api/ready", proxy.tls))
   return { name: proxy.name, port, process }
 }
 
