@@ -4,6 +4,7 @@ import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
 import { buildHostTable } from "../route/host-table.ts"
 import { buildPathTable } from "../route/path-table.ts"
 import { Counters } from "../telemetry/counters.ts"
+import { DestinationConnections } from "../telemetry/destination-connections.ts"
 import { DestinationRequests } from "../telemetry/destination-requests.ts"
 import { createLog } from "../telemetry/log.ts"
 import type { ClusterView, ReloadOutcome, RunningGateway, ServerState, TlsServerView } from "./running-gateway.ts"
@@ -43,6 +44,7 @@ export const sampleClusters: readonly ClusterView[] = [
       },
     ],
     requests: new DestinationRequests(),
+    connections: new DestinationConnections(),
     stats: {
       snapshotStats: () => [
         { name: "membership_healthy", kind: "gauge", value: 1 },

@@ -3,6 +3,7 @@ import type { Context } from "hono"
 import { accepts } from "hono/accepts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { istioMetricFamilies } from "../telemetry/istio-metrics.ts"
+import { istioTcpMetricFamilies } from "../telemetry/istio-tcp-metrics.ts"
 import { processMetricFamilies } from "../telemetry/process-metrics.ts"
 import {
   type ExpositionFormat,
@@ -34,6 +35,10 @@ function metricFamilies(gateway: RunningGateway): readonly MetricFamily[] {
   const destinations = clusters.map(({ spec, requests }) => ({ host: spec.host, requests }))
   return [
     ...istioMetricFamilies([...destinations, { host: null, requests: counters.unroutedRequests }], version),
+    ...istioTcpMetricFamilies(
+      clusters.map(({ spec, connections }) => ({ host: spec.host, connections })),
+      version,
+    ),
     ...processMetricFamilies(counters),
     routeMetricFamily(snapshot, counters.routes),
     ...clusterMetricFamilies(clusters),

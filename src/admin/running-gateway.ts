@@ -4,6 +4,7 @@
  */
 import type { ClusterSpec, Snapshot } from "../compile/snapshot.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { DestinationConnections } from "../telemetry/destination-connections.ts"
 import type { DestinationRequests } from "../telemetry/destination-requests.ts"
 import type { Log } from "../telemetry/log.ts"
 
@@ -80,6 +81,7 @@ export interface ClusterView {
   readonly endpoints: readonly EndpointView[]
   readonly stats: { snapshotStats(): readonly StatView[] }
   readonly requests: DestinationRequests
+  readonly connections: DestinationConnections
 }
 
 export interface EndpointView {

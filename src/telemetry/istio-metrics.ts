@@ -98,7 +98,7 @@ function addSeries(
 }
 
 /** The reporting workload is the gateway itself. */
-function gatewayLabels(version: string): Labels {
+export function gatewayLabels(version: string): Labels {
   return {
     source_workload: "portcullis",
     source_workload_namespace: unknown,
@@ -111,7 +111,8 @@ function gatewayLabels(version: string): Labels {
   }
 }
 
-function destinationLabels(host: string | null): Labels {
+/** @param host of the cluster; null = none was chosen */
+export function destinationLabels(host: string | null): Labels {
   const [, name, namespace] = kubernetesService.exec(host ?? "") ?? []
   return {
     destination_workload: unknown,
