@@ -39,17 +39,37 @@ export class FrameClient extends FrameSocket {
     return client
   }
 
+  /** The same over TLS. @param alpnProtocols in wire format; "" = none are offered */
+  static async openTls(port: number, serverName: string, alpnProtocols: string): Promise<FrameClient> {
+    const client = new FrameClient()
+    const handshake = Promise.withResolvers<void>()
+    await Bun.connect<RawSocket>({
+      hostname: "127.0.0.1",
+      port,
+      data: client,
+      tls: {
+        rejectUnauthorized: false,
+        serverName,
+        ...(alpnProtocols === "" ? {} : { ALPNProtocols: Buffer.from(alpnProtocols, "latin1") }),
+      },
+      socket: { ...rawSocketHandlers, handshake: () => handshake.resolve() },
+    })
+    await handshake.promise
+    return await client.#greet(Buffer.alloc(0))
+  }
+
   /** Connects, sends the preface and SETTINGS, and waits until the server has acknowledged them. */
   static async open(port: number, settings: Buffer = Buffer.alloc(0)): Promise<FrameClient> {
-    const client = await FrameClient.connect(port)
-    client.send(PREFACE)
-    client.frame(SETTINGS, 0, 0, settings)
-    await client.until(
-      () => client.frames.some(({ type, flags }) => type === SETTINGS && flags === ACK),
-      "SETTINGS ACK",
-    )
-    client.frame(SETTINGS, ACK, 0)
-    return client
+    return await (await FrameClient.connect(port)).#greet(settings)
+  }
+
+  async #greet(settings: Buffer): Promise<this> {
+    const isAcknowledged = () => this.frames.some(({ type, flags }) => type === SETTINGS && flags === ACK)
+    this.send(PREFACE)
+    this.frame(SETTINGS, 0, 0, settings)
+    await this.until(isAcknowledged, "SETTINGS ACK")
+    this.frame(SETTINGS, ACK, 0)
+    return this
   }
 
   /** GET, with these pseudo-fields changed and these fields added. */

@@ -47,6 +47,10 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
   readonly #spareHeads: RequestHead[] = []
   #prefaceBytes = 0
   #drain: number = Drain.none
+  /** The client said GOAWAY: the connection ends when nothing is under way. */
+  #isClientLeaving = false
+  /** Highest stream that came after the last one we announced to serve. */
+  #lastIgnoredStreamId = 0
 
   constructor(host: Http2ServerHost, serverName: string) {
     super(host.limits, host.coarseNowMs, 0)
@@ -160,16 +164,15 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
     else writeGoAway(this.output, this.lastPeerStreamId, ErrorCode.noError, "draining")
   }
 
-  /** The client will open no more streams: the connection ends with the ones there are. */
   protected override onGoAway(): void {
-    this.#drain = Drain.final
+    this.#isClientLeaving = true
     if (this.streams.size === 0) this.shutDown(ErrorCode.noError, "")
   }
 
   protected override onStreamForgotten(): void {
     if (this.streams.size > 0) return
     this.waitingSinceMs = this.coarseNowMs
-    if (this.#drain === Drain.final) this.shutDown(ErrorCode.noError, "draining")
+    if (this.#drain === Drain.final || this.#isClientLeaving) this.shutDown(ErrorCode.noError, "")
   }
 
   protected override onPeerSettings(): void {
@@ -180,7 +183,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
 
   protected override isIdleStream(streamId: number): boolean {
     // A client's streams are odd; an even one could only be a push of ours.
-    return streamId > this.lastPeerStreamId || (streamId & 1) === 0
+    return streamId > Math.max(this.lastPeerStreamId, this.#lastIgnoredStreamId) || (streamId & 1) === 0
   }
 
   protected override onStreamReset(stream: Http2Stream): number {
@@ -207,10 +210,17 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
     if (streamId <= this.lastPeerStreamId) {
       return this.wasReset(streamId) ? 0 : this.fail(ErrorCode.streamClosed, "h2_closed_stream")
     }
-    if (this.#drain === Drain.final) return 0
+    if (this.#drain === Drain.final) return this.#ignoreStream(streamId)
     this.lastPeerStreamId = streamId
     if (this.streams.size >= this.limits.http2.concurrentStreamsMax) return this.#refuseStream(streamId)
     this.#openStream(streamId, isEndStream)
+    return 0
+  }
+
+  /** Sent before the client heard our last GOAWAY, which told it to try elsewhere; so is what follows on the stream. */
+  #ignoreStream(streamId: number): number {
+    this.#lastIgnoredStreamId = Math.max(this.#lastIgnoredStreamId, streamId)
+    this.rememberReset(streamId)
     return 0
   }
 
