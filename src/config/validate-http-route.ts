@@ -4,8 +4,11 @@
  */
 import { RE2JS } from "re2js"
 import type { z } from "zod"
+import { compileOperator } from "../telemetry/access-log-operators.ts"
+import { parseValueTemplate } from "../telemetry/value-template.ts"
 import { parseDurationMs } from "./duration.ts"
 import type { Findings } from "./findings.ts"
+import { authority, printable } from "./schemas/field-values.ts"
 import type { httpRoute } from "./schemas/virtual-service.ts"
 import type { FieldPath } from "./span-tree.ts"
 import { nearestWord } from "./suggest.ts"
@@ -156,7 +159,7 @@ function validateRewrite(rule: HttpRule, path: FieldPath, findings: Findings): v
     ...Object.keys(rule.headers?.request?.set ?? {}),
     ...Object.keys(rule.headers?.request?.add ?? {}),
   ]
-  if (rewrite.authority !== undefined && writtenHost.some((name) => /^(?:host|:authority)$/i.test(name))) {
+  if (rewrite.authority !== undefined && writtenHost.some(isAuthorityName)) {
     const message = "the authority is rewritten here and in headers.request"
     findings.error("P2218", [...at, "authority"], message, "keep one of the two")
   }
@@ -235,15 +238,32 @@ function validateHeaderValues(headers: HttpRule["headers"], path: FieldPath, fin
   for (const side of ["request", "response"] as const) {
     for (const operation of ["set", "add"] as const) {
       for (const [name, value] of Object.entries(headers?.[side]?.[operation] ?? {})) {
-        if (!value.includes("%") || isBalancedTemplate(value)) continue
-        const message = "a `%` stands alone: operators look like %NAME% or %NAME(…)%"
-        findings.error("P2224", [...path, side, operation, name], message, "write %% for a percent sign")
+        if (side === "request" && isAuthorityName(name) && value !== "" && !authority.safeParse(value).success) {
+          const message = `\`${printable(value)}\` is not a host with an optional port`
+          findings.error("P2008", [...path, side, operation, name], message)
+        }
+        const problem = templateProblem(value)
+        if (problem !== null) {
+          findings.error("P2224", [...path, side, operation, name], problem, "write %% for a percent sign")
+        }
       }
     }
   }
 }
 
-/** Whether every `%` begins or ends an operator or is doubled (Envoy's command operators, sheet 3.10 (6)). */
-function isBalancedTemplate(value: string): boolean {
-  return /^(?:[^%]|%%|%[A-Z][A-Z0-9_]*(?:\([^)]*\))?(?::\d+)?%)*$/.test(value)
+/** Names that mean the request's authority, not a header (Istio semantics sheet 3.10 (5)). */
+function isAuthorityName(name: string): boolean {
+  return /^(?:host|:authority)$/i.test(name)
+}
+
+/** What is wrong with the operators in a value, as whoever renders it will read them (Istio semantics sheet 3.10 (6)). */
+function templateProblem(value: string): string | null {
+  const template = parseValueTemplate(value)
+  if ("error" in template) return template.error
+  for (const part of template.parts) {
+    if (part.kind !== "operator") continue
+    const read = compileOperator(part.name, part.argument)
+    if (typeof read !== "function") return read.error
+  }
+  return null
 }

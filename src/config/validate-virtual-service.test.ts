@@ -133,7 +133,7 @@ describe("what a forwarding rule adds", () => {
     expect(inRule({ headers: { response: { set: { host: "a" } } } })).toEqual([
       "P2012 spec.http[0].headers.response.set.host",
     ])
-    for (const value of ["50%", "%%%", "%REQ(X)", "%lower%"]) {
+    for (const value of ["50%", "%%%", "%REQ(X)", "%lower%", "%NOPE%", "%REQ()%", "%PROTOCOL(x)%"]) {
       expect([value, request({ add: { a: value } })]).toEqual([value, ["P2224 spec.http[0].headers.request.add.a"]])
     }
     for (const value of ["50%%", "%START_TIME(%Y/%m)%", "%REQ(X?Y):10%", "%PROTOCOL%%%"]) {

@@ -180,6 +180,22 @@ test("300 requests of arbitrary bytes: each is refused, or what goes upstream re
   expect(forwarded).toBeGreaterThan(30)
 }, 30_000)
 
+test("a Host that is no authority is refused when the configuration is read", async () => {
+  const set = (name: string, text: string) => ({ headers: { request: { set: { [name]: text } } } })
+  const one = { destination: { host: SERVICE_HOST } }
+  for (const text of ["a b", "a/b", "user@a", "a?b", "a#b"]) {
+    const levels = [
+      { ...set("host", text), route: [one] },
+      { ...set(":authority", text), route: [one] },
+      { route: [{ ...one, ...set("Host", text) }] },
+      { rewrite: { authority: text }, route: [one] },
+    ]
+    for (const rule of levels) {
+      await expect(startGateway(rulesTo(1, `- ${JSON.stringify(rule)}`))).rejects.toThrow("P2008")
+    }
+  }
+})
+
 test("values that could end a line are refused when the configuration is read", async () => {
   for (const text of ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "a\u0001b", "a\u001fb", "a\u007fb"]) {
     for (const side of ["request", "response"]) {
