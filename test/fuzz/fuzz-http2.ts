@@ -3,10 +3,14 @@
  * without a socket. It must never throw, tell the same however the bytes are split, and hand on no request that HTTP/1.1
  * could read as anything else.
  */
+import { IS_DROPPED_FROM_REQUESTS } from "../../src/http/field-names.ts"
+import { dropFields } from "../../src/http/field-table.ts"
 import type { FaultAnswer } from "../../src/http/h1/faults.ts"
+import { parseRequestHead } from "../../src/http/h1/request-head.ts"
+import { requestHeadText } from "../../src/http/h1/write-head.ts"
 import { Http2ServerConnection, type Http2ServerHost } from "../../src/http/h2/server-connection.ts"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
-import { BODY_NONE, ResponseHead } from "../../src/http/message.ts"
+import { BODY_NONE, RequestHead, ResponseHead } from "../../src/http/message.ts"
 import type { DownstreamEvents, DownstreamStream } from "../../src/http/stream.ts"
 import { fieldBlock, frameBytes, GET, PREFACE, settingsPayload, uint32 } from "../h2/frames.ts"
 import type { FuzzOutcome } from "./fuzz-request-heads.ts"
@@ -96,7 +100,7 @@ class RecordedExchange implements DownstreamEvents {
     const { request } = this.#stream
     const head = `${request.method} ${request.path} HTTP/1.1\r\n${request.fields.lines()}`
     this.#recording.requests.push(head)
-    this.#recording.events.push(head)
+    this.#recording.events.push(head, translationFault(request))
     if (request.upgrade === "") return
     this.#stream.sendHead(headOf(101))
     this.#stream.startTunnel()
@@ -126,6 +130,22 @@ class RecordedExchange implements DownstreamEvents {
   }
 }
 
+/** What an HTTP/1.1 parser makes of the request when it is forwarded; "" = the same. No CONNECT ever is. */
+function translationFault(request: RequestHead): string {
+  if (request.method === "CONNECT") return ""
+  const forwarded = request.copy()
+  forwarded.upgrade = request.upgrade
+  dropFields(forwarded.fields, IS_DROPPED_FROM_REQUESTS)
+  const read = new RequestHead()
+  const fault = parseRequestHead(requestHeadText(forwarded, ""), read, "http", ROOMY)
+  const said = [request.method, request.path, request.authority, request.bodyLength, request.upgrade].join(" ")
+  const heard = [read.method, read.path, read.authority, read.bodyLength, read.upgrade].join(" ")
+  return fault === 0 && said === heard ? "" : `mistranslated ${fault}: ${said} / ${heard}`
+}
+
+/** What is forwarded has a few bytes more than what came. */
+const ROOMY = { ...DEFAULT_HTTP_LIMITS, headBytesMax: 2 * DEFAULT_HTTP_LIMITS.headBytesMax, fieldCountMax: 200 }
+
 function headOf(status: number): ResponseHead {
   const head = new ResponseHead()
   head.status = status
@@ -149,6 +169,7 @@ export function fuzzHttp2(runs: number, seed: number): FuzzOutcome {
       const split = play(bytes, [random.below(bytes.length), random.below(bytes.length), random.below(bytes.length)])
       const bad = whole.requests.find((request) => !isSafe(request))
       if (bad !== undefined) failures.push(`unsafe ${JSON.stringify(bad)}`)
+      failures.push(...whole.events.filter((event) => event.startsWith("mistranslated")))
       if (normalized(whole) !== normalized(split)) failures.push(`split matters: ${bytes.toString("hex")}`)
       if (whole.requests.length > 0) accepted++
       if (whole.events.some((event) => event.startsWith("fault") || event.startsWith("refused"))) refused++
