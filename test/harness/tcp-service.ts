@@ -48,11 +48,6 @@ export class TcpService implements AsyncDisposable {
     return connection
   }
 
-  /** No further connection is accepted; those there are stay. */
-  refuse(): void {
-    this.#listener.stop()
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.connections) connection.close()
     this.#listener.stop(true)
