@@ -45,6 +45,20 @@ describe("portcullis check", () => {
     expect(await check([])).toEqual({ code: 0, stdout: "", stderr: "portcullis check: 0 errors, 0 warnings\n" })
   })
 
+  test("a TLS server without its secret: a warning at the server's place, exit 0", async () => {
+    const tls = gateway.replace(
+      "number: 80, name: http, protocol: HTTP}",
+      "number: 443, name: https, protocol: HTTPS}\n    tls: {mode: SIMPLE, credentialName: lost}",
+    )
+    await writeFile(join(cwd, "tls.yaml"), `${tls}  - directResponse: {status: 200}\n`)
+    const { code, stdout, stderr } = await check(["-f", "tls.yaml", "--secrets", "none"])
+    expect([code, stderr]).toEqual([0, "portcullis check: 0 errors, 1 warning\n"])
+    expect(stdout).toStartWith(
+      'tls.yaml:7:5: warning[P4001]: there is no secret "lost": no such Secret, and no folder "none/lost": connections for every server name are closed\n',
+    )
+    expect(stdout).toContain("= in Gateway default/edge\n")
+  })
+
   test("an error: FILE:LINE:COL: error[CODE], the line, exit 1", async () => {
     const { code, stdout, stderr } = await check(["-f", "broken.yaml"])
     expect(code).toBe(1)

@@ -1,6 +1,9 @@
 /** Who is let in on MUTUAL and OPTIONAL_MUTUAL servers, and what those hear who are not (Istio semantics sheet 1.1, 1.8). */
 import { beforeAll, describe, expect, test } from "bun:test"
 import { X509Certificate } from "node:crypto"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { certificateHash, publicKeyHash } from "../../src/security/client-certificate.ts"
 import { DevelopmentPki, type IssuedCertificate } from "../../src/security/development-pki.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
@@ -258,6 +261,29 @@ describe("lists on the server (Istio semantics sheet 1.1)", () => {
       await using gateway = await startMutual(upstream, { tls })
       expect([tls, (await answerTo(gateway, client)).slice(0, 3)]).toEqual([tls, isAccepted ? "200" : "403"])
     }
+  })
+
+  test("certificate, CA and revocation list by file paths (Istio semantics sheet 1.1)", async () => {
+    await using upstream = ScriptedUpstream.start()
+    const folder = await mkdtemp(join(tmpdir(), "portcullis-files-"))
+    const revoked = await issueClient()
+    const files = {
+      serverCertificate: server.certificatePem,
+      privateKey: server.privateKeyPem,
+      caCertificates: pki.rootPem,
+      caCrl: await pki.revocationListsPem([revoked.serialNumber]),
+    }
+    for (const [field, text] of Object.entries(files)) await writeFile(join(folder, field), text)
+    const paths = Object.keys(files).map((field) => `${field}: ${join(folder, field)}`)
+    const yaml = yamlOf(
+      tlsGatewayYaml([{ hosts: [HOST], tls: `{ mode: MUTUAL, ${paths.join(", ")} }` }]),
+      serviceYaml(SERVICE_HOST, [upstream.port]),
+      virtualServiceYaml("all", ["*"], `- route: [{ destination: { host: ${SERVICE_HOST} } }]`),
+    )
+    await using gateway = await startGateway(yaml)
+    expect(await answerTo(gateway, client)).toBe("200 ok")
+    expect(await answerTo(gateway, revoked)).toContain("has been revoked")
+    await rm(folder, { recursive: true })
   })
 
   test("the CA from a Secret of its own: NAME-cacert, or caCertCredentialName (Istio semantics sheet 1.11)", async () => {
