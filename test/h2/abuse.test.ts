@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
+import { waitUntil, waitUntilStill } from "../harness/wait-until.ts"
 import { AnsweringServer } from "./answering-server.ts"
 import { FrameClient } from "./frame-client.ts"
 import {
@@ -128,8 +129,11 @@ describe("field blocks", () => {
     client.request(1, { ":path": "/hang" })
     await client.settled()
     client.frame(HEADERS, END_STREAM, 3)
-    await Bun.sleep(20)
-    server.advance(server.limits.requestHeadTimeoutMs + 1)
+    // Nothing may be sent inside a block that could tell when it has arrived.
+    await waitUntil(() => {
+      server.advance(server.limits.requestHeadTimeoutMs + 1)
+      return client.hasEnded
+    }, "the end of the connection")
     await expectCalmed(client, server, "h2_field_block_timeout")
   })
 
@@ -307,12 +311,8 @@ describe("clients that do not read", () => {
     client.pause()
     const requests = 40_000
     for (let index = 0; index < requests; index++) client.request(2 * index + 1, { ":path": "/head/1000" })
-    let answered = -1
-    while (server.answers.length !== answered) {
-      answered = server.answers.length
-      await Bun.sleep(50)
-    }
-    expect(answered).toBeLessThan(requests)
+    await waitUntilStill(() => server.answers.length)
+    expect(server.answers.length).toBeLessThan(requests)
     const waiting = server.connections[0]?.output.waitingBytes ?? 0
     expect(waiting).toBeLessThan(2_000_000)
   })

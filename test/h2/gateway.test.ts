@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test"
 import { startGateway } from "../harness/gateway-under-test.ts"
-import { exchangeOnce, RawClient } from "../harness/raw-client.ts"
+import { eventLoopTurn, exchangeOnce, RawClient } from "../harness/raw-client.ts"
 import { routesTo, rulesTo } from "../harness/routes-to.ts"
 import { answer, ScriptedUpstream } from "../harness/scripted-upstream.ts"
 import { type RequiredTool, requireTool } from "../peer-tools.ts"
@@ -29,7 +29,7 @@ describe("which protocol (Istio semantics sheet 4.4)", () => {
     await using gateway = await startGateway(routesTo(upstream.port))
     using client = await FrameClient.connect(gateway.port(80))
     client.send(PREFACE.slice(0, cut))
-    await Bun.sleep(5)
+    await eventLoopTurn()
     client.send(PREFACE.slice(cut))
     client.frame(SETTINGS, 0, 0)
     client.request(1)
@@ -45,7 +45,7 @@ describe("which protocol (Istio semantics sheet 4.4)", () => {
     await using gateway = await startGateway(routesTo(upstream.port))
     using client = await RawClient.connect(gateway.port(80))
     client.send(start)
-    await Bun.sleep(5)
+    await eventLoopTurn()
     client.send(rest)
     expect((await client.readResponse()).status).toBe(status)
   })

@@ -1,6 +1,7 @@
 /** RFC 9113 sections 5.2 and 6.9: neither side gets more than it can take, and everybody gets their turn. */
 import { describe, expect, test } from "bun:test"
 import { DEFAULT_HTTP_LIMITS } from "../../src/http/limits.ts"
+import { waitUntilStill } from "../harness/wait-until.ts"
 import { AnsweringServer } from "./answering-server.ts"
 import { FrameClient } from "./frame-client.ts"
 import { DATA, END_STREAM, PADDED, SETTINGS, settingsPayload, uint32, WINDOW_UPDATE } from "./frames.ts"
@@ -123,12 +124,8 @@ describe("what the server sends", () => {
     await client.settled()
     client.pause()
     client.request(1, { ":path": `/stream/${bytes}` })
-    let produced = -1
-    while (server.bytesProduced !== produced || produced === 0) {
-      produced = server.bytesProduced
-      await Bun.sleep(20)
-    }
-    expect(produced).toBeLessThan(bytes)
+    await waitUntilStill(() => server.bytesProduced)
+    expect(server.bytesProduced).toBeLessThan(bytes)
     client.resume()
     await client.until(
       () => client.frames.some(({ flags, streamId }) => streamId === 1 && (flags & 1) !== 0),
