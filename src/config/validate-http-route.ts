@@ -43,6 +43,12 @@ const retryConditions = [
   "unavailable",
 ]
 
+/** In the API, and carried out by no version of Istio (Istio semantics sheet 3.7). */
+const faultsOfNobody = [
+  ["abort", "http2Error"],
+  ["delay", "exponentialDelay"],
+] as const
+
 const bodyBytesMax = 1024 * 1024
 const bodyBytesLarge = 100 * 1024
 
@@ -227,6 +233,16 @@ function validateFault(rule: HttpRule, path: FieldPath, findings: Findings): voi
   if (fault === undefined) return
   if (fault.abort === undefined && fault.delay === undefined) {
     findings.error("P2219", path, "a fault needs `abort` or `delay`", "", "key")
+  }
+  for (const [kind, field] of faultsOfNobody) {
+    if (Object.entries(fault[kind] ?? {}).every(([name, value]) => name !== field || value === undefined)) continue
+    findings.warning(
+      "P2258",
+      [...path, kind, field],
+      `no version of Istio acts on \`${field}\`: it has no effect`,
+      "",
+      "key",
+    )
   }
   if (fault.delay?.percent !== undefined) {
     const hint = "use `percentage: {value: …}`"

@@ -121,6 +121,25 @@ test("no field of spec.http is read and then has no effect", () => {
   expect(diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message)).toEqual([])
 })
 
+test("what no version of Istio carries out is a warning of its own", () => {
+  const fault = "{ abort: { http2Error: x, percentage: { value: 1 } }, delay: { exponentialDelay: 1s } }"
+  const rule = `- fault: ${fault}\n  route: [{ destination: { host: one.test } }]`
+  const text = yamlOf(GATEWAY_YAML, virtualServiceYaml("routes", ["a.example"], rule))
+  const found = parseResources([{ path: "fault.yaml", text }]).diagnostics
+  expect(found.map(({ code, path }) => `${code} ${path}`)).toEqual([
+    "P2258 spec.http[0].fault.abort.http2Error",
+    "P2258 spec.http[0].fault.delay.exponentialDelay",
+  ])
+})
+
+test("docs/virtual-service.md has a word on every field", async () => {
+  const page = await Bun.file(new URL("../../docs/virtual-service.md", import.meta.url)).text()
+  const fieldNames = new Set(leavesOf(httpRoute, "").flatMap((leaf) => leaf.replaceAll("[]", "").split(".")))
+  const named = new Set([...page.matchAll(/[A-Za-z_][A-Za-z0-9_]*/g)].map(([word]) => word))
+  const unnamed = [...fieldNames].filter((name) => name !== "*" && !named.has(name))
+  expect(unnamed).toEqual([])
+})
+
 test("the configuration above sets every field that the schema knows", () => {
   const [virtualService] = parseResources(files).value.filter(({ kind }) => kind === "VirtualService")
   if (virtualService?.kind !== "VirtualService") throw new Error("not read")
