@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { FieldId, IS_DROPPED_FROM_RESPONSES, IS_HOP_BY_HOP } from "./field-names.ts"
-import { dropFields, FieldTable } from "./field-table.ts"
+import { dropFields, FieldTable, valueInLines } from "./field-table.ts"
 import { scanFields } from "./h1/scan-fields.ts"
 
 function createTable(...lines: readonly string[]): FieldTable {
@@ -125,5 +125,14 @@ describe("fields of one hop (9110 section 7.6.1)", () => {
     const fields = createTable("Connection: close, Content-Length, Host", "Content-Length: 5", "Host: a")
     dropFields(fields, IS_DROPPED_FROM_RESPONSES)
     expect(fields.lines()).toBe("Content-Length: 5\r\nHost: a\r\n")
+  })
+})
+
+describe("values in lines", () => {
+  test("the space after the colon is optional, repeated values are joined, names have any case", () => {
+    const lines = "Grpc-Status:5\r\nx: 1\r\ngrpc-message:  not here \r\nX:2\r\n"
+    const names = ["grpc-status", "grpc-message", "x", "grpc", "y"]
+    expect(names.map((name) => valueInLines(lines, name))).toEqual(["5", "not here", "1,2", null, null])
+    expect(valueInLines("", "x")).toBeNull()
   })
 })

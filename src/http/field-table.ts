@@ -191,6 +191,21 @@ export class FieldTable {
   }
 }
 
+/**
+ * Values of a field in lines of the message model, trailers for instance, joined with `,`; null = absent.
+ * @param lines `name: value\r\n`, the space or more of it optional
+ */
+export function valueInLines(lines: string, nameLower: string): string | null {
+  let joined: string | null = null
+  for (let start = 0, next = 0; start < lines.length; start = next) {
+    next = lineEnd(lines, start)
+    if (!isLineNamed(lines, start, nameLower)) continue
+    const value = lines.slice(start + nameLower.length + 1, next).trim()
+    joined = joined === null ? value : `${joined},${value}`
+  }
+  return joined
+}
+
 /** Offset after the CRLF of the line that starts at `start`. */
 function lineEnd(lines: string, start: number): number {
   const lf = lines.indexOf("\n", start)

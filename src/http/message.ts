@@ -6,6 +6,7 @@
 import type { MatchInput } from "../route/path-table.ts"
 import { FieldId } from "./field-names.ts"
 import { FieldTable } from "./field-table.ts"
+import { isGrpcContentType } from "./grpc-status.ts"
 
 /** How much body follows. */
 export const BODY_NONE = -1
@@ -82,9 +83,7 @@ export class RequestHead implements MatchInput {
   /** semantics sheet 5.3: `application/grpc` or `application/grpc+…`; grpc-web is not gRPC here. */
   isGrpc(): boolean {
     const index = this.fields.indexOfId(FieldId.contentType)
-    if (index < 0) return false
-    const value = this.fields.valueAt(index)
-    return value.startsWith("application/grpc") && (value.length === 16 || value.charCodeAt(16) === 0x2b)
+    return index >= 0 && isGrpcContentType(this.fields.valueAt(index))
   }
 }
 

@@ -68,4 +68,8 @@ export class ConnectionRecord implements AccessLogRecord {
   responseHeader(): null {
     return null
   }
+
+  responseTrailer(): null {
+    return null
+  }
 }

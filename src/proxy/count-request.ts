@@ -1,4 +1,5 @@
 /** A finished exchange into Istio's standard metrics (semantics sheet 9.1), and into its rule's own count. */
+import { valueInLines } from "../http/field-table.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import { type DestinationRequests, noGrpcStatus, notGrpc } from "../telemetry/destination-requests.ts"
@@ -24,9 +25,8 @@ export function countRequest(
   )
 }
 
-/** In the head of a trailers-only response, or in the trailers. */
+/** In the trailers, or in the head of a response that is nothing else (Envoy grpc/common.cc `getGrpcStatus`). */
 function grpcStatusOf(head: ResponseHead | null, trailers: string): number {
-  const inTrailers = /(?:^|\n)grpc-status:[ \t]*([0-9]{1,3})[ \t]*\r?\n/i.exec(trailers)?.[1]
-  const text = head?.fields.joinedValue("grpc-status") ?? inTrailers ?? ""
+  const text = valueInLines(trailers, "grpc-status") ?? head?.fields.joinedValue("grpc-status") ?? ""
   return /^[0-9]{1,3}$/.test(text) ? Number(text) : noGrpcStatus
 }

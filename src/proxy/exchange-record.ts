@@ -1,4 +1,5 @@
 /** An exchange as the access log (and `%OPERATORS%` in header values) sees it. Made only when somebody looks. */
+import { valueInLines } from "../http/field-table.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type { DownstreamStream } from "../http/stream.ts"
 import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
@@ -17,6 +18,7 @@ export interface LoggedExchange {
   } | null
   readonly responseHead: ResponseHead | null
   readonly responseStatus: number
+  readonly responseTrailers: string
   readonly responseFlags: string
   readonly responseDetails: string
   readonly requestBodyBytes: number
@@ -104,5 +106,8 @@ export class ExchangeRecord implements AccessLogRecord {
   }
   responseHeader(name: string): string | null {
     return this.#exchange.responseHead?.fields.joinedValue(name) ?? null
+  }
+  responseTrailer(name: string): string | null {
+    return valueInLines(this.#exchange.responseTrailers, name)
   }
 }

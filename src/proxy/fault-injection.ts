@@ -1,6 +1,7 @@
 /** Faults a rule asks for (semantics sheet 3.7): the draw, and what an abort answers. */
 import type { FaultPolicy } from "../compile/snapshot.ts"
-import { httpStatusOfGrpc, type LocalReply } from "./local-replies.ts"
+import { httpStatusOfGrpc } from "../http/grpc-status.ts"
+import type { LocalReply } from "./local-replies.ts"
 
 const PARTS = 1_000_000
 

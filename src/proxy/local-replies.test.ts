@@ -6,7 +6,6 @@ import {
   failureFlag,
   failureText,
   grpcReplyHead,
-  httpStatusOfGrpc,
   localReplyHead,
   NO_HEALTHY_UPSTREAM,
   ROUTE_NOT_FOUND,
@@ -116,12 +115,6 @@ describe("gRPC (Istio semantics sheet 5.3)", () => {
     for (const [http = 0, status = 0] of expected) {
       expect([http, grpc(http, "").fields.joinedValue("grpc-status")]).toEqual([http, String(status)])
     }
-  })
-
-  test("each gRPC status has its HTTP status", () => {
-    const expected = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
-    expect(expected.map((_, status) => httpStatusOfGrpc(status))).toEqual(expected)
-    expect(httpStatusOfGrpc(99)).toBe(500)
   })
 
   test("the message is percent-encoded outside 0x20 to 0x7d, and left out when it is empty", () => {

@@ -2,6 +2,7 @@
  * Responses the gateway makes itself, in Envoy's words (semantics sheet section 5). A gRPC request gets them as a
  * trailers-only response (5.3).
  */
+import { grpcStatusOfHttp } from "../http/grpc-status.ts"
 import { BODY_NONE, ResponseHead } from "../http/message.ts"
 import { reasonPhrase } from "../http/status-text.ts"
 import type { UpstreamFailure } from "../http/stream.ts"
@@ -85,36 +86,6 @@ export function failureText(failure: UpstreamFailure): string {
   return RESET_REASONS[failure.kind].text.replaceAll(" ", "_")
 }
 
-/** HTTP status to gRPC status (semantics sheet 5.3; Envoy source/common/grpc/status.cc). */
-function grpcStatusOf(httpStatus: number): number {
-  switch (httpStatus) {
-    case 400:
-      return 13
-    case 401:
-      return 16
-    case 403:
-      return 7
-    case 404:
-      return 12
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14
-    default:
-      return 2
-  }
-}
-
-const HTTP_STATUS_OF_GRPC: readonly number[] = [
-  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
-]
-
-/** gRPC status to HTTP status (semantics sheet 5.3). */
-export function httpStatusOfGrpc(grpcStatus: number): number {
-  return HTTP_STATUS_OF_GRPC[grpcStatus] ?? 500
-}
-
 /** The head of a response with this body. `content-type` is the caller's business. */
 export function localReplyHead(status: number, body: Uint8Array): ResponseHead {
   const head = new ResponseHead()
@@ -133,7 +104,7 @@ export function grpcReplyHead(reply: LocalReply, body: Uint8Array): ResponseHead
   head.reason = "OK"
   head.bodyLength = 0
   head.fields.append("content-type", "application/grpc")
-  head.fields.append("grpc-status", String(reply.grpcStatus ?? grpcStatusOf(reply.status)))
+  head.fields.append("grpc-status", String(reply.grpcStatus ?? grpcStatusOfHttp(reply.status)))
   if (body.length > 0) head.fields.append("grpc-message", encodeGrpcMessage(body))
   head.fields.append("content-length", "0")
   return head

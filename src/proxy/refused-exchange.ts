@@ -26,6 +26,7 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
   readonly clusterName = ""
   readonly upstream = null
   readonly responseFlags = ""
+  readonly responseTrailers = ""
   responseHead: ResponseHead | null = null
   responseStatus = 0
   responseDetails = ""

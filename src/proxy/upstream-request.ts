@@ -10,6 +10,7 @@
  */
 import type { ForwardAction, RetryPolicy } from "../compile/snapshot.ts"
 import { FieldId } from "../http/field-names.ts"
+import { httpStatusOfGrpc } from "../http/grpc-status.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type {
   DownstreamStream,
@@ -26,7 +27,6 @@ import { FailedTries } from "./failed-tries.ts"
 import {
   failureFlag,
   failureText,
-  httpStatusOfGrpc,
   type LocalReply,
   NO_HEALTHY_UPSTREAM,
   PER_TRY_TIMEOUT,

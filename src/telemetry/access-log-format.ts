@@ -3,8 +3,8 @@
  * The two built-in formats are Istio's own (Istio semantics sheet 9.2: `EnvoyTextLogFormat` and `EnvoyJSONLogFormat`
  * of `pilot/pkg/model/telemetry_logging.go`), so that every tool that reads an Istio access log reads this one.
  */
-import { compileOperator, type ReadValue } from "./access-log-operators.ts"
-import type { AccessLogRecord } from "./access-log-record.ts"
+import { compileOperator } from "./access-log-operators.ts"
+import type { AccessLogRecord, ReadValue } from "./access-log-record.ts"
 import { escapeTextValue, quoteJsonValue } from "./escape-log-value.ts"
 import { parseValueTemplate } from "./value-template.ts"
 

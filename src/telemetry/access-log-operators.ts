@@ -4,11 +4,9 @@
  * is compiled; what comes back only reads the record.
  */
 import { hostname } from "node:os"
-import type { AccessLogRecord } from "./access-log-record.ts"
+import type { AccessLogRecord, ReadValue } from "./access-log-record.ts"
+import { compileGrpcStatus, readGrpcStatus } from "./grpc-status-operator.ts"
 import { compileStartTime } from "./start-time.ts"
-
-/** The bare value; null = there is none (`-` in text, null in JSON). Not yet escaped. */
-export type ReadValue = (record: AccessLogRecord) => string | number | null
 
 type CompileOperator = (argument: string) => ReadValue | { readonly error: string }
 
@@ -22,6 +20,9 @@ const operators: ReadonlyMap<string, CompileOperator> = new Map<string, CompileO
   ["START_TIME", (argument) => compileStartTime(argument)],
   ["REQ", (argument) => compileHeader("REQ", argument, compileRequestHeader)],
   ["RESP", (argument) => compileHeader("RESP", argument, compileResponseHeader)],
+  ["TRAILER", (argument) => compileHeader("TRAILER", argument, compileTrailer)],
+  ["GRPC_STATUS", compileGrpcStatus],
+  ["GRPC_STATUS_NUMBER", plain(readGrpcStatus)],
   ["PROTOCOL", plain((record) => textOrNull(record.protocol))],
   ["RESPONSE_CODE", plain((record) => record.responseCode)],
   ["RESPONSE_FLAGS", plain((record) => textOrNull(record.responseFlags))],
@@ -102,6 +103,10 @@ function compileRequestHeader(name: string): ReadValue {
 function compileResponseHeader(name: string): ReadValue {
   if (name !== ":status") return (record) => record.responseHeader(name)
   return (record) => (record.responseCode === 0 ? null : String(record.responseCode))
+}
+
+function compileTrailer(name: string): ReadValue {
+  return (record) => record.responseTrailer(name)
 }
 
 function textOrNull(text: string): string | null {

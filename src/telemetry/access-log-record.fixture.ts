@@ -1,9 +1,10 @@
 /** A record for tests: one forwarded request, of which each test changes what it is about. */
 import type { AccessLogRecord } from "./access-log-record.ts"
 
-export interface RecordFields extends Omit<AccessLogRecord, "requestHeader" | "responseHeader"> {
+export interface RecordFields extends Omit<AccessLogRecord, "requestHeader" | "responseHeader" | "responseTrailer"> {
   readonly requestHeaders: Readonly<Record<string, string>>
   readonly responseHeaders: Readonly<Record<string, string>>
+  readonly responseTrailers: Readonly<Record<string, string>>
 }
 
 const forwarded: RecordFields = {
@@ -36,13 +37,15 @@ const forwarded: RecordFields = {
     "x-request-id": "8a5d7f9c-0000-4000-8000-000000000001",
   },
   responseHeaders: { "x-envoy-upstream-service-time": "65" },
+  responseTrailers: {},
 }
 
 export function createRecord(changes: Partial<RecordFields> = {}): AccessLogRecord {
-  const { requestHeaders, responseHeaders, ...fields } = { ...forwarded, ...changes }
+  const { requestHeaders, responseHeaders, responseTrailers, ...fields } = { ...forwarded, ...changes }
   return {
     ...fields,
     requestHeader: (name) => requestHeaders[name] ?? null,
     responseHeader: (name) => responseHeaders[name] ?? null,
+    responseTrailer: (name) => responseTrailers[name] ?? null,
   }
 }

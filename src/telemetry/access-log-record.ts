@@ -43,7 +43,12 @@ export interface AccessLogRecord {
   requestHeader(name: string): string | null
   /** As sent downstream. */
   responseHeader(name: string): string | null
+  /** Of the service, as they came. */
+  responseTrailer(name: string): string | null
 }
+
+/** The bare value of an operator; null = there is none (`-` in text, null in JSON). Not yet escaped. */
+export type ReadValue = (record: AccessLogRecord) => string | number | null
 
 /** Where finished exchanges report to. Never blocks and never throws. */
 export interface AccessLogSink {

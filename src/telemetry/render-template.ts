@@ -1,8 +1,8 @@
 /**
  * Renders a value template for one exchange. Operators are looked up once per template, not once per request.
  */
-import { compileOperator, type ReadValue } from "./access-log-operators.ts"
-import type { AccessLogRecord } from "./access-log-record.ts"
+import { compileOperator } from "./access-log-operators.ts"
+import type { AccessLogRecord, ReadValue } from "./access-log-record.ts"
 import type { ValueTemplate } from "./value-template.ts"
 
 type Render = (record: AccessLogRecord) => string

@@ -1,7 +1,8 @@
 /** An access log record that lasts: the gateway's own is only true while its exchange is. */
 import type { AccessLogRecord } from "../../src/telemetry/access-log-record.ts"
 
-export interface RecordedExchange extends Omit<AccessLogRecord, "requestHeader" | "responseHeader"> {
+export interface RecordedExchange
+  extends Omit<AccessLogRecord, "requestHeader" | "responseHeader" | "responseTrailer"> {
   /** As sent upstream. */
   readonly requestId: string | null
   readonly userAgent: string | null
