@@ -76,6 +76,22 @@ export function parseDrainMs(text: string): number | UsageError {
   )
 }
 
+/** An http or https URL. */
+export function parseOtlpUrl(text: string): string | UsageError {
+  const url = URL.parse(text)
+  const isHttp = url !== null && /^https?:$/.test(url.protocol) && /^https?:\/\/[^/]/i.test(text)
+  if (isHttp && url.username === "" && url.search === "" && url.hash === "") return text
+  const hint = "write --tracing-otlp http://127.0.0.1:4318 (OTLP over HTTP; 4317 is the port for gRPC)"
+  return usageError(`--tracing-otlp: ${quoted(text)} is not the http or https URL of a collector`, hint)
+}
+
+/** Percent from 0 to 100, fractions allowed, as parts per million. */
+export function parseSamplingPpm(text: string): number | UsageError {
+  if (/^\d+(\.\d+)?$/.test(text) && Number(text) <= 100) return Math.round(Number(text) * 10_000)
+  const hint = text.endsWith("%") ? `write --tracing-sampling ${text.slice(0, -1)}` : "write --tracing-sampling 1"
+  return usageError(`--tracing-sampling: ${quoted(text)} is not a percentage from 0 to 100`, hint)
+}
+
 /** `k=v`, as a pod's labels; null when there are none. */
 export function parseSelector(texts: readonly string[]): Readonly<Record<string, string>> | null | UsageError {
   const labels = new Map<string, string>()

@@ -32,6 +32,7 @@ describe("defaults, as the contract lists them", () => {
       bindAddresses: ["0.0.0.0", "::"],
       admin: { host: "127.0.0.1", port: 15000 },
       statusPort: 15021,
+      tracing: null,
       drainMs: 5000,
       watch: true,
     })
@@ -46,6 +47,15 @@ describe("defaults, as the contract lists them", () => {
 describe("values that are understood", () => {
   const cases: readonly (readonly [Given, object])[] = [
     [{ file: ["a.yaml", "b", "-"] }, { files: ["a.yaml", "b", "-"] }],
+    [
+      { "tracing-otlp": ["http://collector:4318"] },
+      { tracing: { otlpUrl: "http://collector:4318", samplingPpm: 10_000 } },
+    ],
+    [
+      { "tracing-otlp": ["https://collector/v1/traces"], "tracing-sampling": ["0.5"] },
+      { tracing: { otlpUrl: "https://collector/v1/traces", samplingPpm: 5_000 } },
+    ],
+    [{ "tracing-otlp": ["off"] }, { tracing: null }],
     [{ file: ["with,comma.yaml"] }, { files: ["with,comma.yaml"] }],
     [{ secrets: ["/etc/certs"] }, { secretsDir: "/etc/certs" }],
     [
@@ -120,6 +130,11 @@ describe("values that are refused, with the flag's name and a hint", () => {
     [{ "access-log-format": ["jsn"] }, '"jsn" is neither text nor json and has no %OPERATOR%'],
     [{ "access-log-format": ["%NOPE%"] }, "--access-log-format: unknown operator %NOPE%; known are"],
     [{ "access-log-format": ["%NOPE%"], "access-log": ["off"] }, "unknown operator %NOPE%"],
+    [{ "tracing-otlp": ["collector:4318"] }, '--tracing-otlp: "collector:4318" is not the http or https URL'],
+    [{ "tracing-otlp": ["http://"] }, "is not the http or https URL"],
+    [{ "tracing-otlp": ["http://user@collector"] }, "is not the http or https URL"],
+    [{ "tracing-sampling": ["10%"] }, "hint: write --tracing-sampling 10"],
+    [{ "tracing-sampling": ["101"] }, '--tracing-sampling: "101" is not a percentage from 0 to 100'],
     [{ drain: ["5s"] }, "hint: write --drain 5"],
     [{ drain: ["-1"] }, "is not a number of seconds"],
     [{ drain: ["86401"] }, "from 0 to 86400"],

@@ -14,7 +14,9 @@ import {
   parseChoice,
   parseDrainMs,
   parseLocality,
+  parseOtlpUrl,
   parsePortMap,
+  parseSamplingPpm,
   parseSelector,
   parseStatusPort,
   parseSwitch,
@@ -60,6 +62,13 @@ export interface TestOptions extends ConfigurationOptions, LogOptions {
   readonly junitPath: string | null
 }
 
+export interface TracingOptions {
+  /** As given. */
+  readonly otlpUrl: string
+  /** Of the traces that begin here; parts per million. */
+  readonly samplingPpm: number
+}
+
 export interface RunOptions extends ConfigurationOptions, LogOptions {
   readonly bindAddresses: readonly string[]
   /** null = no admin interface. */
@@ -68,6 +77,8 @@ export interface RunOptions extends ConfigurationOptions, LogOptions {
   readonly statusPort: number | null
   /** null = no access log; path `-` = stdout. */
   readonly accessLog: { readonly path: string; readonly format: AccessLogFormat } | null
+  /** null = nothing is traced. */
+  readonly tracing: TracingOptions | null
   readonly drainMs: number
   readonly watch: boolean
 }
@@ -81,6 +92,7 @@ const defaults = Object.freeze({
   accessLog: "-",
   accessLogFormat: "text",
   drain: "5",
+  tracingSampling: "1",
 } as const)
 
 export function parseCheckOptions(values: FlagValues): CheckOptions | UsageError {
@@ -155,11 +167,13 @@ export function parseRunOptions(values: FlagValues): RunOptions | UsageError {
   if (isUsageError(statusPort)) return statusPort
   const accessLog = parseAccessLog(values)
   if (isUsageError(accessLog)) return accessLog
+  const tracing = parseTracing(values)
+  if (isUsageError(tracing)) return tracing
   const drainMs = parseDrainMs(single(values, "drain", defaults.drain))
   if (isUsageError(drainMs)) return drainMs
   const noWatch = parseSwitch("no-watch", single(values, "no-watch", "false"))
   if (isUsageError(noWatch)) return noWatch
-  return { ...configuration, ...log, bindAddresses, admin, statusPort, accessLog, drainMs, watch: !noWatch }
+  return { ...configuration, ...log, bindAddresses, admin, statusPort, accessLog, tracing, drainMs, watch: !noWatch }
 }
 
 /** `certs dev`. */
@@ -235,6 +249,15 @@ function parseAccessLog(values: FlagValues): RunOptions["accessLog"] | UsageErro
   const format = compileAccessLogFormat(formatText)
   if ("error" in format) return usageError(`--access-log-format: ${format.error}`)
   return path === "off" ? null : { path, format }
+}
+
+function parseTracing(values: FlagValues): TracingOptions | null | UsageError {
+  const samplingPpm = parseSamplingPpm(single(values, "tracing-sampling", defaults.tracingSampling))
+  if (isUsageError(samplingPpm)) return samplingPpm
+  const given = single(values, "tracing-otlp", "")
+  if (given === "" || given === "off") return null
+  const otlpUrl = parseOtlpUrl(given)
+  return isUsageError(otlpUrl) ? otlpUrl : { otlpUrl, samplingPpm }
 }
 
 /** A flag given several times: the last one counts, as everywhere on Unix. */

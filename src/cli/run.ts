@@ -14,18 +14,22 @@ import { openLogOutput } from "../telemetry/access-log-output.ts"
 import { AccessLogWriter } from "../telemetry/access-log-writer.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { createLog, type Log } from "../telemetry/log.ts"
+import type { SpanExporter } from "../telemetry/tracing/span-exporter.ts"
 import type { FindSecret } from "../upstream/tls-material.ts"
 import { CredentialWatch } from "./credential-watch.ts"
 import { loadWithDemoCertificates } from "./demo-certificates.ts"
 import { demoHints } from "./demo-hints.ts"
 import { GatewayProcess } from "./gateway-process.ts"
 import { ConfigurationLoader } from "./load-snapshot.ts"
-import type { RunOptions } from "./options.ts"
+import type { RunOptions, TracingOptions } from "./options.ts"
 import { StopRequest } from "./stop-signal.ts"
 import type { Terminal } from "./terminal.ts"
+import { portcullisVersion } from "./version.ts"
 
 /** A log on a stalled pipe must not hold up the end. */
 const accessLogCloseMaxMs = 1_000
+/** Nor must a collector that does not answer. */
+const spansCloseMaxMs = 2_000
 
 export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 1> {
   const log = createLog({ level: options.logLevel, format: options.logFormat })
@@ -37,12 +41,14 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   if (missingHooks !== "") return fail(terminal, `this Bun (${Bun.version}) lacks ${missingHooks}`)
   const accessLog = openAccessLog(options, counters, log)
   if (accessLog !== null && "error" in accessLog) return fail(terminal, accessLog.error)
+  const spans = await openSpanExporter(options.tracing, counters, log)
+  const tracer = options.tracing !== null && spans !== null ? { samplingPpm: options.tracing.samplingPpm, spans } : null
   const demo = options.demo ? await startDemoServices() : null
   const loadedUnixMs = Date.now()
   const loader = new ConfigurationLoader(options, demo?.services ?? [])
   const { bindAddresses } = options
   const findSecret: FindSecret = (credentialName, namespace) => loader.findUpstreamSecret(credentialName, namespace)
-  const engine = new Gateway({ bindAddresses, accessLog, log, counters, findSecret })
+  const engine = new Gateway({ bindAddresses, accessLog, tracer, log, counters, findSecret })
   const onWatchError = (directory: string, reason: string) => log.warn("folder is not watched", { directory, reason })
   const credentialWatch = options.watch ? new CredentialWatch(() => gateway.reloadCredentials(), onWatchError) : null
   const gateway: GatewayProcess = new GatewayProcess({
@@ -77,6 +83,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   gateway.beginDrain()
   await engine.drain(options.drainMs)
   if (accessLog !== null) await Promise.race([accessLog.close(), Bun.sleep(accessLogCloseMaxMs)])
+  if (spans !== null) await Promise.race([spans.close(), Bun.sleep(spansCloseMaxMs)])
   await Promise.all([servers.admin?.stop(), servers.status?.stop(), demo?.stop()])
   log.info("stopped")
   return 0
@@ -91,6 +98,18 @@ function openAccessLog(
   const output = openLogOutput(options.accessLog.path)
   if ("error" in output) return { error: `--access-log: ${output.error}` }
   return new AccessLogWriter({ format: options.accessLog.format, output, counters, log })
+}
+
+/** The exporter is read from disk only when there is something to export. */
+async function openSpanExporter(
+  options: TracingOptions | null,
+  counters: Counters,
+  log: Log,
+): Promise<SpanExporter | null> {
+  if (options === null) return null
+  const { SpanExporter, tracesUrl } = await import("../telemetry/tracing/span-exporter.ts")
+  const service = { name: "portcullis", version: portcullisVersion }
+  return new SpanExporter({ url: tracesUrl(options.otlpUrl), service, counters, log })
 }
 
 interface OwnServers {
@@ -146,6 +165,7 @@ function describeOptions(options: RunOptions): Readonly<Record<string, string>> 
     admin: admin === null ? "off" : `${admin.host}:${admin.port}`,
     status_port: options.statusPort === null ? "off" : String(options.statusPort),
     access_log: options.accessLog?.path ?? "off",
+    tracing_otlp: options.tracing?.otlpUrl ?? "off",
     drain: String(options.drainMs / 1000),
     watch: String(options.watch),
     demo: String(options.demo),

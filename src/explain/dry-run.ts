@@ -169,6 +169,7 @@ export function dryRun(
     routing,
     counters: new Counters(),
     accessLog: null,
+    tracer: null,
     wheel,
     forwardedClientCert: client.forwardedClientCert,
   }

@@ -16,6 +16,7 @@ import { type ClientVerdict, judgeClient } from "../security/client-certificate.
 import { ServerCredentials } from "../security/server-credentials.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import type { TransportEnvironment } from "../upstream/transport.ts"
@@ -28,6 +29,7 @@ export interface ListenerEnvironment {
   readonly tlsLimits: TlsLimits
   readonly counters: Counters
   readonly accessLog: AccessLogSink | null
+  readonly tracer: Tracer | null
   readonly wheel: TimerWheel
   readonly clock: GatewayClock
   readonly handlers: Bun.SocketHandler<SocketOwner>

@@ -13,6 +13,7 @@ import type { CertificateSummary, CheckedCredentials } from "../security/check-c
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
+import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import { ClusterManager } from "../upstream/cluster-manager.ts"
 import { httpPoolCreator } from "../upstream/create-http-pool.ts"
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   /** For listeners whose Gateway does not say `bind`. */
   readonly bindAddresses: readonly string[]
   readonly accessLog: AccessLogSink | null
+  /** Absent = nothing is traced. */
+  readonly tracer?: Tracer | null
   readonly log: Log
   readonly counters: Counters
   readonly limits?: HttpLimits
@@ -106,6 +109,7 @@ export class Gateway {
       tlsLimits: options.tlsLimits ?? DEFAULT_TLS_LIMITS,
       counters,
       accessLog: options.accessLog,
+      tracer: options.tracer ?? null,
       wheel,
       clock,
       handlers,

@@ -19,6 +19,7 @@ import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { chooseWeightedCluster } from "../upstream/weighted-choice.ts"
@@ -43,6 +44,7 @@ import { httpsRedirectLocation, redirectLocation } from "./redirect.ts"
 import { sanitizeRequestFields } from "./request-fields.ts"
 import { finishResponseFields, sanitizeResponseFields } from "./response-fields.ts"
 import { effectiveTimeoutMs, expectedTimeoutMs } from "./timeout.ts"
+import { TraceOfExchange } from "./trace-exchange.ts"
 import { setTryFields } from "./try-fields.ts"
 import { UpstreamRequest, type UpstreamRequestOwner } from "./upstream-request.ts"
 
@@ -52,6 +54,8 @@ export interface ExchangeEnvironment {
   readonly routing: Routing
   readonly counters: Counters
   readonly accessLog: AccessLogSink | null
+  /** null = nothing is traced. */
+  readonly tracer: Tracer | null
   readonly wheel: TimerWheel
   /** `x-forwarded-client-cert` of this connection; "" = no certificate came with it. */
   readonly forwardedClientCert: string
@@ -92,6 +96,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   /** `set-cookie` that ties the client to its endpoint; "" = none. */
   #affinityCookie = ""
   #delay: Deadline | null = null
+  #trace: TraceOfExchange | null = null
   #isRequestEnded = false
   #requestTrailers = ""
   #isOver = false
@@ -111,8 +116,9 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     const { stream } = this
     const { request } = stream
     this.originalPath = request.path
-    const { forwardedClientCert } = this.#environment
+    const { forwardedClientCert, tracer } = this.#environment
     sanitizeRequestFields(request, stream.peer.remoteIp)
+    if (tracer !== null) this.#trace = new TraceOfExchange(tracer, request.fields)
     // The client's own was dropped, whatever it said.
     if (forwardedClientCert !== "") request.fields.append("x-forwarded-client-cert", forwardedClientCert)
     // No route of an Istio gateway matches CONNECT (semantics sheet 4.4).
@@ -123,6 +129,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     const route = host.paths.find(request, null)
     if (route === null) return this.#reply(ROUTE_NOT_FOUND)
     this.route = route
+    this.#trace?.nameAfter(route, this.#routing.routes.name, request.fields)
     const { action } = route
     switch (action.kind) {
       case "forward":
@@ -406,5 +413,6 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     counters.countResponse(this.responseStatus)
     countRequest(this, this.#routing.clusters[this.#destination?.clusterIndex ?? -1], counters)
     if (accessLog !== null) accessLog.write(new ExchangeRecord(this))
+    this.#trace?.end(new ExchangeRecord(this))
   }
 }

@@ -7,6 +7,7 @@ import type { ClientVerdict, RefusalReason } from "../security/client-certificat
 import { forwardedClientCert } from "../security/forwarded-client-cert.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { openHttpConnection } from "./choose-codec.ts"
@@ -44,6 +45,10 @@ export class HttpChain extends LiveFilterChain implements HttpHost, ExchangeEnvi
 
   get limits(): HttpLimits {
     return this.environment.limits
+  }
+
+  get tracer(): Tracer | null {
+    return this.environment.tracer
   }
 
   openExchange(stream: DownstreamStream): DownstreamEvents {
@@ -127,6 +132,10 @@ class KnownClientHost extends ConnectionHost implements ExchangeEnvironment {
 
   get routing(): Routing {
     return this.chain.routing
+  }
+
+  get tracer(): Tracer | null {
+    return this.chain.tracer
   }
 
   override openExchange(stream: DownstreamStream): DownstreamEvents {

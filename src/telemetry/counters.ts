@@ -71,6 +71,10 @@ export class Counters {
   /** Lines lost because the log could not be written as fast as they came. */
   accessLogDropped = 0
 
+  tracingSpansTotal = 0
+  /** Spans lost because the collector was too slow, unreachable, or refused them. */
+  tracingSpansDropped = 0
+
   configReloads = 0
   /** A configuration with errors, or one whose listeners could not all be bound. */
   configReloadFailures = 0

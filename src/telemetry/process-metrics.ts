@@ -158,6 +158,18 @@ const rows: readonly CounterRow[] = [
     (c) => c.accessLogDropped,
   ),
   counter(
+    "tracing_spans_total",
+    "tracing.opentelemetry.spans_sent",
+    "Spans that the collector took.",
+    (c) => c.tracingSpansTotal,
+  ),
+  counter(
+    "tracing_spans_dropped_total",
+    "tracing.opentelemetry.spans_dropped",
+    "Spans lost because the collector was too slow, unreachable, or refused them.",
+    (c) => c.tracingSpansDropped,
+  ),
+  counter(
     "config_reloads_total",
     "config.update_success",
     "Configurations loaded while running.",

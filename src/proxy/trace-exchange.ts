@@ -1,0 +1,111 @@
+/**
+ * The trace of one exchange: continued or begun when its head has come, handed to the service, written down at the end
+ * (Istio semantics sheet 4.1, 9.4). Called only where tracing is on.
+ */
+import type { Route } from "../compile/snapshot.ts"
+import type { FieldTable } from "../http/field-table.ts"
+import { toByteString } from "../route/byte-string.ts"
+import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
+import { spanOfExchange } from "../telemetry/tracing/exchange-span.ts"
+import {
+  b3Fields,
+  formatB3,
+  formatTraceparent,
+  type IncomingTrace,
+  readTrace,
+  type TraceContext,
+} from "../telemetry/tracing/trace-context.ts"
+import { randomSpanId, randomTraceId } from "../telemetry/tracing/trace-ids.ts"
+import type { Tracer } from "../telemetry/tracing/tracer.ts"
+import { isDrawn } from "./fault-injection.ts"
+
+/** Of an exchange that no rule took. */
+const OPERATION_WITHOUT_ROUTE = "ingress"
+
+export class TraceOfExchange {
+  readonly context: TraceContext
+  readonly #tracer: Tracer
+  readonly #traceState: string
+  #operation = OPERATION_WITHOUT_ROUTE
+
+  /** Reads the client's part of the trace, and puts the gateway's in its place. */
+  constructor(tracer: Tracer, fields: FieldTable) {
+    this.#tracer = tracer
+    const incoming = readTrace((name) => fields.joinedValue(name))
+    this.context = continueTrace(incoming, tracer.samplingPpm)
+    // Without its traceparent a tracestate means nothing.
+    if (incoming?.notation !== "w3c") fields.dropNamed("tracestate")
+    this.#traceState = fields.joinedValue("tracestate") ?? ""
+    replaceField(fields, "traceparent", formatTraceparent(this.context))
+    // A service that reads B3 only must not take the client for its parent.
+    if (fields.joinedValue("b3") !== null) replaceField(fields, "b3", formatB3(this.context))
+    const several = b3Fields(this.context)
+    if (several.some(([name]) => fields.joinedValue(name) !== null)) {
+      for (const [name, value] of several) replaceField(fields, name, value)
+    }
+  }
+
+  /** A rule takes the request: it names the span, and the service hears of it. @param routesName of its route configuration */
+  nameAfter(route: Route, routesName: string, fields: FieldTable): void {
+    this.#operation = operationOf(route, routesName)
+    // A client's own was dropped before.
+    fields.append("x-envoy-decorator-operation", this.#operation)
+  }
+
+  /** @param record of the finished exchange */
+  end(record: AccessLogRecord): void {
+    if (!this.context.isSampled) return
+    this.#tracer.spans.write(spanOfExchange(this.context, this.#operation, this.#traceState, record))
+  }
+}
+
+/** @param value "" = the field is left out */
+function replaceField(fields: FieldTable, name: string, value: string): void {
+  fields.dropNamed(name)
+  if (value !== "") fields.append(name, value)
+}
+
+function continueTrace(incoming: IncomingTrace | null, samplingPpm: number): TraceContext {
+  const isSampled = incoming?.isSampled ?? isDrawn(samplingPpm, Math.random())
+  const spanId = randomSpanId()
+  if (incoming === null || incoming.traceId === "") {
+    return { traceId: randomTraceId(), spanId, parentSpanId: "", isSampled }
+  }
+  return { traceId: incoming.traceId, spanId, parentSpanId: incoming.spanId, isSampled }
+}
+
+/** By rule: a rule comes from one configuration, and its name is put together once. */
+const operations = new WeakMap<Route, string>()
+
+function operationOf(route: Route, routesName: string): string {
+  const known = operations.get(route)
+  if (known !== undefined) return known
+  // It is sent in a field: what a pattern may hold and a field may not becomes a space.
+  const operation = `${placeOf(route, routesName)}${patternOf(route)}`.replace(/[\x00-\x1f\x7f]/g, " ")
+  operations.set(route, operation)
+  return operation
+}
+
+/** The service, where there is one to name; else the VirtualService (Istio `GetRouteOperation`). */
+function placeOf({ action, virtualService }: Route, routesName: string): string {
+  const entries = action.kind === "forward" ? action.destinations.entries : []
+  const [only] = entries
+  // `outbound|PORT|SUBSET|HOST`
+  const [, clusterPort = "", , host = ""] = only?.clusterName.split("|") ?? []
+  if (entries.length === 1 && host !== "") return `${host}:${clusterPort}`
+  // `http.80`, `https.443.NAME.GATEWAY.NAMESPACE`
+  return `${virtualService.name}:${routesName.split(".")[1] ?? ""}`
+}
+
+function patternOf({ match: { path } }: Route): string {
+  switch (path.kind) {
+    case "any":
+      return "/*"
+    case "exact":
+      return path.value
+    case "prefix":
+      return `${path.value}*`
+    case "regex":
+      return toByteString(path.regex.source)
+  }
+}
