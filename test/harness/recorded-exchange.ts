@@ -7,6 +7,10 @@ export interface RecordedExchange
   readonly requestId: string | null
   readonly userAgent: string | null
   readonly forwardedFor: string | null
+  /** `%RESP(grpc-status)%`: of a response that is nothing but trailers. */
+  readonly grpcStatusInHead: string | null
+  /** `%TRAILER(grpc-status)%` */
+  readonly grpcStatusInTrailers: string | null
 }
 
 export function copyRecord(record: AccessLogRecord): RecordedExchange {
@@ -37,5 +41,7 @@ export function copyRecord(record: AccessLogRecord): RecordedExchange {
     requestId: record.requestHeader("x-request-id"),
     userAgent: record.requestHeader("user-agent"),
     forwardedFor: record.requestHeader("x-forwarded-for"),
+    grpcStatusInHead: record.responseHeader("grpc-status"),
+    grpcStatusInTrailers: record.responseTrailer("grpc-status"),
   }
 }
