@@ -70,7 +70,7 @@ ${fault("abort: { httpStatus: 503, percentage: { value: 0 } }")}`,
     {
       name: "http.fault.delay: the timeout does not cover it",
       source: "sheet 3.7",
-      http: fault(`delay: { fixedDelay: 80ms, ${ALWAYS} }`, "timeout: 50ms\n  "),
+      http: fault(`delay: { fixedDelay: 400ms, ${ALWAYS} }`, "timeout: 250ms\n  "),
       exchanges: [goes("GET /", "one", { log: { flags: "DI" } })],
     },
     {

@@ -39,7 +39,7 @@ test("http.mirror: one that never answers does not hold the original back", asyn
 test("http.mirror: one that never answers ends with the route's timeout", async () => {
   await using original = ScriptedUpstream.start()
   await using mirror = ScriptedUpstream.start({})
-  await using gateway = await mirroring(original, mirror, "timeout: 50ms")
+  await using gateway = await mirroring(original, mirror, "timeout: 250ms")
   using client = await RawClient.connect(gateway.port(80))
   expect((await client.exchange(GET)).text).toBe("ok")
   await (await mirror.connection(0)).untilClosed()

@@ -353,12 +353,12 @@ export const retriesCases: CaseGroup = {
       name: "http.retries.perTryTimeout: with reset, 5xx or gateway-error it is",
       source: "sheet 3.6",
       http: `- match: [{ uri: { exact: /reset } }]
-  retries: { attempts: 1, perTryTimeout: 50ms, retryOn: reset, backoff: 1ms }
+  retries: { attempts: 1, perTryTimeout: 250ms, retryOn: reset, backoff: 1ms }
   ${TO_ONE}
 - match: [{ uri: { exact: /5xx } }]
-  retries: { attempts: 1, perTryTimeout: 50ms, retryOn: 5xx, backoff: 1ms }
+  retries: { attempts: 1, perTryTimeout: 250ms, retryOn: 5xx, backoff: 1ms }
   ${TO_ONE}
-- retries: { attempts: 1, perTryTimeout: 50ms, retryOn: gateway-error, backoff: 1ms }
+- retries: { attempts: 1, perTryTimeout: 250ms, retryOn: gateway-error, backoff: 1ms }
   ${TO_ONE}`,
       exchanges: [
         after([SILENCE], { send: "GET /reset" }),

@@ -127,12 +127,12 @@ describe("times", () => {
   test("http.retries.perTryTimeout: once the response has begun it may take longer (Envoy onPerTryTimeout)", async () => {
     await using upstream = ScriptedUpstream.start(answers("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab"))
     await using gateway = await startGateway(
-      routesTo(upstream.port, "retries: { attempts: 1, perTryTimeout: 30ms, retryOn: reset }"),
+      routesTo(upstream.port, "retries: { attempts: 1, perTryTimeout: 250ms, retryOn: reset }"),
     )
     using client = await send(gateway, GET)
     await client.until(() => client.peek().toString().endsWith("ab"), "the first half")
-    // Three times as long as a try may wait for its response head.
-    await Bun.sleep(90)
+    // Twice as long as a try may wait for its response head.
+    await Bun.sleep(500)
     ;(await upstream.connection(0)).send("cd")
     expect((await client.readResponse()).text).toBe("abcd")
     expect((await gateway.record(0)).responseFlags).toBe("")
