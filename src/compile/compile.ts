@@ -27,6 +27,7 @@ import { type GatewayServer, mergeServers, type ServerGroup } from "./gateway-se
 import { kubernetesDefinitions } from "./kubernetes-services.ts"
 import { compileListeners, type ListenerSources } from "./listeners.ts"
 import { qualifiedName } from "./names.ts"
+import { reportUnreadableAnnotations } from "./non-idempotent-annotation.ts"
 import { compareByCreation } from "./order.ts"
 import { RegexCompiler } from "./regex-compiler.ts"
 import { Report } from "./report.ts"
@@ -85,6 +86,7 @@ export function* compiling(resources: readonly Resource[], options: CompileOptio
   const sources = new CompiledSources(groups, bindings, delegates, services, clusters, destinations, options, report)
   const listeners = yield* compileListeners(groups, sources)
   reportUnmetHosts(bindings.bound, report)
+  reportUnreadableAnnotations(bindings.bound, report)
 
   const value: Snapshot = { listeners, clusters: clusters.clusters, ...countRoutes(listeners) }
   return { value, diagnostics: report.diagnostics }

@@ -73,6 +73,7 @@ export interface VirtualServiceExample {
   readonly gateways?: readonly string[]
   readonly exportTo?: readonly string[]
   readonly created?: string
+  readonly annotations?: Readonly<Record<string, string>>
   /** YAML of each rule, flow style; a rule without an action goes to `webapp`. */
   readonly rules?: readonly string[]
 }
@@ -87,7 +88,7 @@ export function virtualService(example: VirtualServiceExample = {}): string {
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: {name: ${name}, namespace: ${namespace}${created}}
+metadata: {name: ${name}, namespace: ${namespace}${created}, annotations: ${JSON.stringify(example.annotations ?? {})}}
 spec:
 ${hosts.length === 0 ? "" : `  hosts: ${JSON.stringify(hosts)}\n`}${
   gateways.length === 0 ? "" : `  gateways: ${JSON.stringify(gateways)}\n`

@@ -5,6 +5,7 @@ import {
   forwardOf,
   gateway,
   onlyRoute,
+  routesOf,
   toWebapp,
   virtualService,
 } from "./example-configuration.ts"
@@ -32,7 +33,24 @@ describe("timeout and retries (Istio semantics sheet 3.5, 3.6)", () => {
       backoffMaxMs: 250,
       avoidPreviousHosts: true,
       triesOtherPriorities: false,
+      repeatsNonIdempotent: true,
     })
+  })
+
+  test("an annotation of the VirtualService keeps what is not idempotent from being delivered twice", () => {
+    const annotated = (value: string, fields = "") =>
+      compileExample(
+        gateway() +
+          virtualService({
+            annotations: { "portcullis.dev/retry-non-idempotent": value },
+            rules: [`{${fields}${toWebapp}}`],
+          }),
+      )
+    const retry = (value: string, fields = "") => forwardOf(onlyRoute(routesOf(annotated(value, fields)))).retry
+    expect(retry("false")).toMatchObject({ attempts: 2, repeatsNonIdempotent: false })
+    expect(retry("false", "retries: {attempts: 1}, ")).toMatchObject({ attempts: 1, repeatsNonIdempotent: false })
+    expect(retry("true", "retries: {attempts: 1}, ")).toMatchObject({ repeatsNonIdempotent: true })
+    expect(annotated("no").diagnostics.map(({ code, severity }) => `${severity} ${code}`)).toContain("error P3023")
   })
 
   test("attempts 0 disables retries, and is what an empty block means", () => {

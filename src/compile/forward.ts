@@ -11,6 +11,7 @@ import type { EffectiveRule } from "./delegates.ts"
 import type { DestinationResolver } from "./destinations.ts"
 import { compileFault, percentToPpm } from "./fault-policy.ts"
 import { compileHeaders, joinEdits, noEdits } from "./header-edits.ts"
+import { repeatsNonIdempotent } from "./non-idempotent-annotation.ts"
 import type { RegexCompiler } from "./regex-compiler.ts"
 import { compileRetryPolicy } from "./retry-policy.ts"
 import type { ServerView } from "./route-match.ts"
@@ -61,7 +62,8 @@ export function compileForward(effective: EffectiveRule, context: ForwardContext
       pathRewrite: null,
       hostRewrite: ruleHost ?? single.hostRewrite,
       timeoutMs,
-      retry: compileRetryPolicy(rule.retries, timeoutMs),
+      // What cannot be read is reported with the VirtualService, and is then the safer of the two.
+      retry: compileRetryPolicy(rule.retries, timeoutMs, repeatsNonIdempotent(source.resource) ?? false),
       fault: compileFault(rule.fault),
       mirrors: compileMirrors(effective, context),
       cors: compileCors(rule.corsPolicy, source, context.regexes),

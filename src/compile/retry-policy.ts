@@ -44,14 +44,21 @@ export const retryPolicyDefault: RetryPolicy = Object.freeze({
   backoffMaxMs: backoffBaseMsDefault * backoffMaxFactor,
   avoidPreviousHosts: true,
   triesOtherPriorities: false,
+  repeatsNonIdempotent: true,
 })
+
+const retryPolicyIdempotent: RetryPolicy = Object.freeze({ ...retryPolicyDefault, repeatsNonIdempotent: false })
 
 /**
  * @param timeoutMs the rule's; a try may not outlast it, so a longer `perTryTimeout` is ignored.
  * @returns null when nothing is retried: `attempts` 0, which is also its default inside `retries`.
  */
-export function compileRetryPolicy(retries: Retries | undefined, timeoutMs: number): RetryPolicy | null {
-  if (retries === undefined) return retryPolicyDefault
+export function compileRetryPolicy(
+  retries: Retries | undefined,
+  timeoutMs: number,
+  repeatsNonIdempotent: boolean,
+): RetryPolicy | null {
+  if (retries === undefined) return repeatsNonIdempotent ? retryPolicyDefault : retryPolicyIdempotent
   const attempts = retries.attempts ?? 0
   if (attempts <= 0) return null
   const { retryOn, statusCodes } = parseRetryOn(retries.retryOn ?? "")
@@ -66,6 +73,7 @@ export function compileRetryPolicy(retries: Retries | undefined, timeoutMs: numb
     backoffMaxMs: backoffBaseMs * backoffMaxFactor,
     avoidPreviousHosts: retries.retryIgnorePreviousHosts ?? true,
     triesOtherPriorities: retries.retryRemoteLocalities ?? false,
+    repeatsNonIdempotent,
   }
 }
 

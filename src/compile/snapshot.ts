@@ -299,6 +299,11 @@ export interface RetryPolicy {
   readonly avoidPreviousHosts: boolean
   /** After every second failed try the priorities tried so far are left out (Envoy `previous_priorities`). */
   readonly triesOtherPriorities: boolean
+  /**
+   * Whether a request whose method is not idempotent may be sent again after it may have been delivered: as Istio does,
+   * unless the VirtualService says otherwise.
+   */
+  readonly repeatsNonIdempotent: boolean
 }
 
 /** Envoy's retry conditions (router filter `x-envoy-retry-on`, `x-envoy-retry-grpc-on`), as bits. */

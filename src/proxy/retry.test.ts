@@ -18,6 +18,7 @@ function createPolicy(retryOn: number, changes: Partial<RetryPolicy> = {}): Retr
     backoffMaxMs: 250,
     avoidPreviousHosts: true,
     triesOtherPriorities: false,
+    repeatsNonIdempotent: true,
     ...changes,
   }
 }

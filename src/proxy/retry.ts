@@ -42,6 +42,19 @@ export function mayNeedBody(policy: RetryPolicy, request: RequestHead): boolean 
   return conditions !== 0
 }
 
+/** Methods that may be carried out twice with the effect of once (RFC 9110 section 9.2.2). */
+const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([...SAFE_METHODS, "PUT", "DELETE"])
+
+/** Whether the policy sends this request again although a service may have carried it out. */
+export function repeatsAfterDelivery(policy: RetryPolicy, request: RequestHead): boolean {
+  return policy.repeatsNonIdempotent || IDEMPOTENT_METHODS.has(request.method)
+}
+
+/** Whether nothing of the request can have been carried out when it failed so. */
+export function isBeforeDelivery(failure: UpstreamFailure): boolean {
+  return failure.kind === "connect-failure" || failure.kind === "connect-timeout" || failure.kind === "refused-stream"
+}
+
 /** Whether the policy covers a failure before any response. */
 export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): boolean {
   const { retryOn } = policy
@@ -68,6 +81,8 @@ export function retriesFailure(policy: RetryPolicy, failure: UpstreamFailure): b
 export function retriesResponse(policy: RetryPolicy, head: ResponseHead): boolean {
   const { retryOn } = policy
   const { status } = head
+  // From here on the connection is a tunnel: there is no other try.
+  if (status === 101) return false
   // The head of every good response goes through here: one look for a gRPC status is all that most need.
   if (status < 400 && policy.statusCodes.length === 0 && (retryOn & RetryOn.envoyRatelimited) === 0) {
     return retriesGrpcStatus(retryOn, head) && !isRatelimited(head)

@@ -33,7 +33,15 @@ import {
   UPSTREAM_TIMEOUT,
   upstreamFailureReply,
 } from "./local-replies.ts"
-import { backoffMs, isSafelyRepeatable, mayNeedBody, retriesFailure, retriesResponse } from "./retry.ts"
+import {
+  backoffMs,
+  isBeforeDelivery,
+  isSafelyRepeatable,
+  mayNeedBody,
+  repeatsAfterDelivery,
+  retriesFailure,
+  retriesResponse,
+} from "./retry.ts"
 import { RetryBuffer } from "./retry-buffer.ts"
 import { expectedTimeoutMs, shortenedPerTryTimeoutMs } from "./timeout.ts"
 import { setTryFields } from "./try-fields.ts"
@@ -233,7 +241,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, this.#judgedStatus(head))
     this.#finishRetry()
     const policy = this.#policy
-    if (policy !== null && head.status !== 101 && retriesResponse(policy, head)) {
+    if (policy !== null && retriesResponse(policy, head) && repeatsAfterDelivery(policy, stream.request)) {
       if (this.#mayRetry(policy)) {
         this.#connection?.cancel()
         this.#retry(policy)
@@ -288,8 +296,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.transportFailureReason = failure.transportReason
     if (RESETS.has(failure.kind)) this.#cluster.stats.upstreamRqRxReset++
     if (failure.kind === "protocol-error") this.#cluster.stats.upstreamCxProtocolError++
-    const isReplaced = !this.#hasResponse && failure.isStaleConnection && this.#replacesStaleConnection()
-    if (isReplaced) return
+    if (!this.#hasResponse && failure.isStaleConnection && this.#replacesStaleConnection()) return
     if (this.#endpoint !== null && failure.kind !== "overflow") this.#cluster.recordFailure(this.#endpoint)
     if (this.#hasResponse) {
       this.#endTry(true)
@@ -299,9 +306,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       return
     }
     this.#finishRetry()
-    const policy = this.#policy
-    if (policy !== null && retriesFailure(policy, failure) && this.#mayRetry(policy)) this.#retry(policy)
-    else this.#giveUp(upstreamFailureReply(failure, this.#attempt > 1))
+    this.#retryOr(upstreamFailureReply(failure, this.#attempt > 1), failure)
   }
 
   /** A safe request on a connection that the upstream closed meanwhile: nobody need have asked for a retry. */
@@ -320,9 +325,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#connection?.cancel()
     this.#connection = null
     this.#finishRetry()
-    const policy = this.#policy
-    if (policy !== null && retriesFailure(policy, PER_TRY_FAILURE) && this.#mayRetry(policy)) this.#retry(policy)
-    else this.#giveUp(PER_TRY_TIMEOUT)
+    this.#retryOr(PER_TRY_TIMEOUT, PER_TRY_FAILURE)
   }
 
   #onRouteTimeout(): void {
@@ -359,6 +362,18 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   }
 
   // --- retries -------------------------------------------------------------------------------------------------------
+
+  /** Another try where the policy wants one and one may be made; else the client gets the reply. */
+  #retryOr(reply: LocalReply, failure: UpstreamFailure): void {
+    const policy = this.#policy
+    const { request } = this.#owner.stream
+    const isCovered =
+      policy !== null &&
+      retriesFailure(policy, failure) &&
+      (isBeforeDelivery(failure) || repeatsAfterDelivery(policy, request))
+    if (isCovered && this.#mayRetry(policy)) this.#retry(policy)
+    else this.#giveUp(reply)
+  }
 
   /** Whether a try that the policy wants may be made; if so it counts from now on. */
   #mayRetry(policy: RetryPolicy): boolean {

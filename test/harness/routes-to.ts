@@ -14,11 +14,16 @@ spec:
 `
 
 /** @param rules YAML of `spec.http`: a list, at any indentation of its own */
-export function virtualServiceYaml(name: string, hosts: readonly string[], rules: string): string {
+export function virtualServiceYaml(
+  name: string,
+  hosts: readonly string[],
+  rules: string,
+  annotations: Readonly<Record<string, string>> = {},
+): string {
   return `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: ${name} }
+metadata: { name: ${name}, annotations: ${JSON.stringify(annotations)} }
 spec:
   hosts: ${JSON.stringify(hosts)}
   gateways: [edge]
