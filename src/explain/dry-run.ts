@@ -90,11 +90,11 @@ export class DryClusters {
     return {
       localAddress: "",
       isBackedUp: false,
-      start: (_events: UpstreamEvents, request: RequestHead, extraLines: string) => {
+      start: (_events: UpstreamEvents, request: RequestHead) => {
         const { capture } = this
         // What comes after the first are its copies.
         if (capture.head !== "") return
-        capture.head = requestHeadText(request, extraLines)
+        capture.head = requestHeadText(request)
         capture.method = request.method
         capture.path = request.path
         capture.authority = request.authority

@@ -64,7 +64,7 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
 
   onReady(connection: ReadyUpstream): void {
     this.#connection = connection
-    connection.start(this, this.#request, "")
+    connection.start(this, this.#request)
     this.#sendWaiting()
   }
 

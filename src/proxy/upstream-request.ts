@@ -171,7 +171,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const { stream } = this.#owner
     this.#connection = connection
     this.localAddress = connection.localAddress
-    connection.start(this, stream.request, "")
+    connection.start(this, stream.request)
     if (this.#kept !== null) this.#kept.replay(connection)
     if (this.#isRequestEnded) this.#finishSending(connection)
     stream.resumeRequest()

@@ -52,7 +52,7 @@ class HttpProbe implements UpstreamEvents, UpstreamRequester {
     request.fields.append("host", this.authority)
     request.fields.append("user-agent", userAgent)
     this.#connection = connection
-    connection.start(this, request, "")
+    connection.start(this, request)
     connection.sendEnd("")
   }
 

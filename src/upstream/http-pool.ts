@@ -9,11 +9,8 @@ import type { EndpointPool } from "./endpoint-pool.ts"
 export interface ReadyUpstream extends UpstreamStream {
   /** `IP:PORT` of the gateway's end. */
   readonly localAddress: string
-  /**
-   * Sends the request head; the body follows through `sendBody` and `sendEnd`.
-   * @param extraLines lines (`name: value\r\n`) of this try only
-   */
-  start(events: UpstreamEvents, request: RequestHead, extraLines: string): void
+  /** Sends the request head; the body follows through `sendBody` and `sendEnd`. */
+  start(events: UpstreamEvents, request: RequestHead): void
 }
 
 /** Whoever waits for a place. Exactly one of the two is called, unless it cancels. */

@@ -137,7 +137,7 @@ function translationFault(request: RequestHead): string {
   forwarded.upgrade = request.upgrade
   dropFields(forwarded.fields, IS_DROPPED_FROM_REQUESTS)
   const read = new RequestHead()
-  const fault = parseRequestHead(requestHeadText(forwarded, ""), read, "http", ROOMY)
+  const fault = parseRequestHead(requestHeadText(forwarded), read, "http", ROOMY)
   const said = [request.method, request.path, request.authority, request.bodyLength, request.upgrade].join(" ")
   const heard = [read.method, read.path, read.authority, read.bodyLength, read.upgrade].join(" ")
   return fault === 0 && said === heard ? "" : `mistranslated ${fault}: ${said} / ${heard}`

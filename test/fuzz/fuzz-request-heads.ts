@@ -90,7 +90,7 @@ function whatIsWrongOnward(head: RequestHead): string | null {
   head.fields.dropNamed("upgrade")
   head.fields.dropNamed("te")
   const again = new RequestHead()
-  const result = parseRequestHead(requestHeadText(head, ""), again, "http", NEXT_HOP_LIMITS)
+  const result = parseRequestHead(requestHeadText(head), again, "http", NEXT_HOP_LIMITS)
   if (result !== 0) return `its own form is refused with ${result}`
   if (again.path !== head.path || again.authority !== head.authority) return "its own form names another resource"
   return again.bodyLength === head.bodyLength ? null : "its own form is framed differently"

@@ -66,11 +66,8 @@ export class H1ClientConnection implements SocketOwner, UpstreamStream, BodySink
 
   // --- UpstreamStream ------------------------------------------------------------------------------------------------
 
-  /**
-   * Sends the request head; the body follows through `sendBody` and `sendEnd`.
-   * @param extraLines lines of this try only
-   */
-  start(events: UpstreamEvents, request: RequestHead, extraLines: string): void {
+  /** Sends the request head; the body follows through `sendBody` and `sendEnd`. */
+  start(events: UpstreamEvents, request: RequestHead): void {
     this.#events = events
     this.#isHead = request.method === "HEAD"
     this.#isChunkedRequest = request.bodyLength === BODY_UNKNOWN_LENGTH
@@ -80,7 +77,7 @@ export class H1ClientConnection implements SocketOwner, UpstreamStream, BodySink
     this.#responseBytes = 0
     this.#requestCount++
     this.#decoder.startEmpty()
-    this.#output.writeText(requestHeadText(request, extraLines))
+    this.#output.writeText(requestHeadText(request))
   }
 
   get isBackedUp(): boolean {

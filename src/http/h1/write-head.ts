@@ -6,12 +6,9 @@ import { FieldId } from "../field-names.ts"
 import { BODY_UNKNOWN_LENGTH, type RequestHead, type ResponseHead } from "../message.ts"
 import { reasonPhrase } from "../status-text.ts"
 
-/**
- * @param extraLines whole lines that belong to this try only
- * @returns the head, latin1
- */
-export function requestHeadText(head: RequestHead, extraLines: string): string {
-  let text = `${head.method} ${head.path} HTTP/1.1\r\n${head.fields.lines()}${extraLines}`
+/** @returns the head, latin1. */
+export function requestHeadText(head: RequestHead): string {
+  let text = `${head.method} ${head.path} HTTP/1.1\r\n${head.fields.lines()}`
   if (head.bodyLength === BODY_UNKNOWN_LENGTH) text += "transfer-encoding: chunked\r\n"
   if (head.upgrade !== "") text += `connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`
   else if (head.acceptsTrailers) text += "connection: TE\r\nte: trailers\r\n"

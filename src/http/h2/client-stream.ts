@@ -15,7 +15,7 @@ import { ErrorCode, FRAME_HEAD_BYTES } from "./frame.ts"
 import { buildResponseHead, buildSwitchingHead, parseStatus } from "./response-head.ts"
 import { type CutReason, Http2Stream } from "./stream.ts"
 import { buildTrailers } from "./trailers.ts"
-import { encodeFields, encodeLines } from "./write-fields.ts"
+import { encodeFields } from "./write-fields.ts"
 
 /** A response to one request may be preceded by this many 1xx; more is a service that never answers. */
 const INFORMATIONAL_MAX = 16
@@ -52,11 +52,8 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
 
   // --- UpstreamStream ------------------------------------------------------------------------------------------------
 
-  /**
-   * Sends the request head; the body follows through `sendBody` and `sendEnd`.
-   * @param extraLines lines of this try only
-   */
-  start(events: UpstreamEvents, request: RequestHead, extraLines: string): void {
+  /** Sends the request head; the body follows through `sendBody` and `sendEnd`. */
+  start(events: UpstreamEvents, request: RequestHead): void {
     this.#events = events
     this.#isHead = request.method === "HEAD"
     const isWebSocket = request.upgrade !== ""
@@ -64,11 +61,11 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
     if (isWebSocket) this.#webSocketKey = request.fieldValue("sec-websocket-key") ?? ""
     const isWithoutBody = !isWebSocket && (request.bodyLength === BODY_NONE || request.bodyLength === 0)
     this.#requestBytesLeft = endsWithItsBody(request) ? request.bodyLength : -1
-    this.#writeHead(request, extraLines, isWebSocket, isWithoutBody)
+    this.#writeHead(request, isWebSocket, isWithoutBody)
     if (isWithoutBody) this.markLocalEnd()
   }
 
-  #writeHead(request: RequestHead, extraLines: string, isWebSocket: boolean, isEndStream: boolean): void {
+  #writeHead(request: RequestHead, isWebSocket: boolean, isEndStream: boolean): void {
     const { encoder } = this.session
     const { fields } = request
     encoder.begin(FRAME_HEAD_BYTES)
@@ -78,7 +75,6 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
     encoder.add(":path", request.path)
     if (isWebSocket) encoder.add(":protocol", request.upgrade)
     encodeFields(encoder, fields, isWebSocket ? "sec-websocket-key" : "")
-    if (extraLines !== "") encodeLines(encoder, extraLines)
     if (request.acceptsTrailers && fields.indexOfId(FieldId.te) >= 0) encoder.add("te", "trailers")
     this.session.sendFieldBlock(this.id, isEndStream)
   }
