@@ -21,6 +21,11 @@ export interface HttpLimits {
   readonly idleTimeoutMs: number
   /** From our last byte after an error until the socket is closed, so that the client can read the answer. */
   readonly delayedCloseMs: number
+  /**
+   * From the beginning of a drain until an idle HTTP/1.1 connection is closed: a request that is on its way then still
+   * gets its answer, with `connection: close`. HTTP/2 has GOAWAY for that.
+   */
+  readonly drainIdleMs: number
   /** Downstream connections open at once, all listeners together. Beyond: closed at accept. */
   readonly downstreamConnectionsMax: number
   /** Of HTTP/2 beside these. */
@@ -36,6 +41,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
   requestHeadTimeoutMs: 60_000,
   idleTimeoutMs: 3_600_000,
   delayedCloseMs: 1_000,
+  drainIdleMs: 500,
   downstreamConnectionsMax: 50_000,
   http2: DEFAULT_HTTP2_LIMITS,
 })

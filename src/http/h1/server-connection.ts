@@ -145,10 +145,14 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     return this.#exchange !== null || this.#output.isBackedUp
   }
 
-  /** No exchange is interrupted: an idle connection is closed, a busy one after its response. */
+  /** No exchange is interrupted: an idle connection is closed after `drainIdleMs`, a busy one after its response. */
   drain(): void {
-    if (this.#exchange === null) this.close()
-    else this.#closesAfterResponse = true
+    if (this.#exchange !== null) this.#closesAfterResponse = true
+    else setTimeout(() => this.#closeIdle(), this.#host.limits.drainIdleMs)
+  }
+
+  #closeIdle(): void {
+    if (this.#mode === Mode.http && this.#exchange === null) this.close()
   }
 
   /** Ends the connection after what was written; what still comes is read and dropped, so that the client sees it. */
@@ -162,9 +166,10 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     this.#output.endAfterFlush()
   }
 
-  /** Cuts the connection, whatever is under way. */
+  /** Cuts the connection, whatever is under way; where nothing is, the client sees an orderly end. */
   terminate(): void {
-    this.#socket?.terminate()
+    if (this.isBusy) this.#socket?.terminate()
+    else this.#socket?.end()
   }
 
   // --- reading -------------------------------------------------------------------------------------------------------
