@@ -9,11 +9,52 @@ export interface GatewayPlan {
   readonly hosts: readonly string[]
   /** `tls` of an HTTPS server, YAML in flow style; absent = plain HTTP. */
   readonly tls?: string
+  /** A rule in front of the two, YAML as an item of `http`; absent = none. */
+  readonly firstRule?: string
 }
 
+/** Everything a rule can cost at once: three header matches, a rewrite, header operations, a timeout, the default retries. */
+export const richRule = `    - name: rich
+      match:
+        - uri:
+            prefix: /api/v1/
+          headers:
+            sec-fetch-mode:
+              exact: cors
+            cache-control:
+              exact: no-cache
+            accept-language:
+              prefix: en
+      rewrite:
+        uri: /api/v2/
+      timeout: 15s
+      headers:
+        request:
+          set:
+            x-tenant: bench
+          add:
+            x-zone: edge
+          remove:
+            - priority
+        response:
+          set:
+            x-served-by: portcullis
+          remove:
+            - x-powered-by
+      route:
+        - destination:
+            host: upstream.bench.internal
+            port:
+              number: 80
+`
+
 /** The YAML documents: per host, `/api/` goes to the upstream and everything else is a 404 of the gateway's own. */
-export function virtualServiceDocuments({ port, upstreamPort, hosts, tls }: GatewayPlan): string {
-  return [gateway(port, tls), upstream(upstreamPort), ...hosts.map(virtualService)].join("---\n")
+export function virtualServiceDocuments({ port, upstreamPort, hosts, tls, firstRule = "" }: GatewayPlan): string {
+  return [
+    gateway(port, tls),
+    upstream(upstreamPort),
+    ...hosts.map((host, index) => virtualService(host, index, firstRule)),
+  ].join("---\n")
 }
 
 function gateway(port: number, tls: string | undefined): string {
@@ -51,7 +92,7 @@ spec:
 `
 }
 
-function virtualService(host: string, index: number): string {
+function virtualService(host: string, index: number, firstRule: string): string {
   return `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata:
@@ -62,7 +103,7 @@ spec:
   gateways:
     - edge
   http:
-    - name: api
+${firstRule}    - name: api
       match:
         - uri:
             prefix: /api/

@@ -20,7 +20,7 @@ import { formatFigures, formatOutcome, formatReport, type ScenarioOutcome } from
 import type { Scenario } from "./scenario.ts"
 import { compileTime } from "./scenarios/compile-time.ts"
 import { forwardedTcp } from "./scenarios/forwarded-tcp.ts"
-import { manyVirtualServices, proxiedGet } from "./scenarios/proxied-get.ts"
+import { manyVirtualServices, proxiedGet, richRules } from "./scenarios/proxied-get.ts"
 import { stalledReader } from "./scenarios/stalled-reader.ts"
 import { startUp } from "./scenarios/start-up.ts"
 import { streamedBody } from "./scenarios/streamed-body.ts"
@@ -29,6 +29,7 @@ import { handshakes, httpsGet, mutualHandshakes } from "./scenarios/tls.ts"
 const scenarios: readonly Scenario[] = [
   proxiedGet,
   manyVirtualServices,
+  richRules,
   streamedBody,
   stalledReader,
   forwardedTcp,

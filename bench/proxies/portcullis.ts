@@ -11,8 +11,11 @@ export function portcullisCommand(useBinary: boolean): string[] {
   return useBinary ? [join(projectFolder, "dist/portcullis")] : [process.execPath, join(projectFolder, "src/main.ts")]
 }
 
-/** The gateway as one of the proxies under comparison. */
-export function portcullis(useBinary: boolean, name = "portcullis"): Peer {
+/**
+ * The gateway as one of the proxies under comparison.
+ * @param firstRule as in `GatewayPlan`
+ */
+export function portcullis(useBinary: boolean, name = "portcullis", firstRule = ""): Peer {
   const command = portcullisCommand(useBinary)
   return {
     name,
@@ -21,12 +24,16 @@ export function portcullis(useBinary: boolean, name = "portcullis"): Peer {
       const run = Bun.spawnSync([...command, "version"])
       return run.success ? `${run.stdout.toString().trim().split("\n")[0]} (${useBinary ? "binary" : "sources"})` : null
     },
-    prepare: (plan) => preparePortcullis(plan, command),
+    prepare: (plan) => preparePortcullis({ ...plan, firstRule }, command),
   }
 }
 
 /** @param tls as in `GatewayPlan` */
-export async function preparePortcullis(plan: ProxyPlan, command: readonly string[], tls?: string): Promise<Command> {
+export async function preparePortcullis(
+  plan: ProxyPlan & { readonly firstRule?: string },
+  command: readonly string[],
+  tls?: string,
+): Promise<Command> {
   const file = join(plan.folder, "routes.yaml")
   await Bun.write(file, virtualServiceDocuments(tls === undefined ? plan : { ...plan, tls }))
   const quiet = ["--access-log", "off", "--admin", "off", "--status-port", "off", "--no-watch", "--log-level", "error"]

@@ -1,5 +1,6 @@
 /** CPU time per proxied GET: against every peer with 10 virtual hosts, and against ourselves with 10,000. */
 import { type Contender, type ContestResult, runContest } from "../contest.ts"
+import { richRule } from "../gateway-configuration.ts"
 import { runLoad } from "../load.ts"
 import { readCpuSeconds } from "../process-usage.ts"
 import { portcullis } from "../proxies/portcullis.ts"
@@ -72,6 +73,30 @@ export const manyVirtualServices: Scenario = {
         reference: few.name,
         bar: 1.3,
         aim: 1.1,
+      },
+    )
+  },
+}
+
+export const richRules: Scenario = {
+  name: "rich-rule",
+  title: "The same GET through a rule with three header matches, a rewrite, header operations, a timeout and retries",
+  async run(context) {
+    const hosts = benchHosts(hostCountFew)
+    const plain = portcullis(context.useBinary, "portcullis-plain")
+    const rich = portcullis(context.useBinary, "portcullis-rich", richRule)
+    return resultOf(
+      await contestGets(
+        context,
+        [plain, rich].map((peer) => ({ peer, hosts, askedHostCount: hostCountFew })),
+      ),
+      plain.name,
+      {
+        what: "CPU per request of a rich rule, of a plain one",
+        own: rich.name,
+        reference: plain.name,
+        bar: 1.15,
+        aim: 1.05,
       },
     )
   },
