@@ -113,8 +113,9 @@ export function sampleSnapshot(listenerName = "0.0.0.0_8080"): Snapshot {
         filterChains: [
           {
             kind: "http",
+            translatesGrpcWeb: false,
             serverNames: [],
-            gateway: { namespace: "default", name: "edge" },
+            gateways: [{ namespace: "default", name: "edge" }],
             location,
             tls: null,
             routes: { name: "http.8080", virtualHosts, hosts },

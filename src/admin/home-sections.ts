@@ -27,7 +27,7 @@ export function listenersSection(snapshot: Snapshot, bound: readonly BoundListen
     listener.filterChains.map(
       (chain) => html`<tr><td><code>${listener.name}</code></td><td>${boundText(listener, bound)}</td>
         <td>${listener.declaredPort}</td><td>${serverNamesText(chain)}</td><td>${tlsText(chain)}</td>
-        <td><code>${chainTarget(chain)}</code></td><td>${chain.gateway.namespace}/${chain.gateway.name}</td></tr>`,
+        <td><code>${chainTarget(chain)}</code></td><td>${gatewaysText(chain)}</td></tr>`,
     ),
   )
   const head = html`<tr><th>Listener</th><th>Bound</th><th>Gateway port</th><th>Server names</th><th>TLS</th>
@@ -43,6 +43,10 @@ function boundText({ name }: Listener, bound: readonly BoundListener[]): Markup 
 
 function serverNamesText({ serverNames }: FilterChain): string {
   return serverNames.length === 0 ? "any" : serverNames.join(", ")
+}
+
+function gatewaysText({ gateways }: FilterChain): string {
+  return gateways.map(({ namespace, name }) => `${namespace}/${name}`).join(", ")
 }
 
 function tlsText(chain: FilterChain): string {

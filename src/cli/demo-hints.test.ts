@@ -22,7 +22,7 @@ describe("lines to try", () => {
       kind: "tcp",
       tls: null,
       serverNames: [],
-      gateway: { namespace: "default", name: "tcp" },
+      gateways: [{ namespace: "default", name: "tcp" }],
       location: { file: "routes.yaml", line: 1, column: 1 },
       clusters: weights,
       idleTimeoutMs: 0,

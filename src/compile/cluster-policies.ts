@@ -71,6 +71,18 @@ export interface ConnectionLimits {
   readonly maxConnectionDurationMs: number
   /** TCP keep-alive probes start after this long without data; 0 = off. */
   readonly keepAliveAfterMs: number
+  /** Requests on one HTTP/2 connection at once, where the service allows as many. Beyond: another connection. */
+  readonly maxConcurrentStreams: number
+  /** null = HTTP/2 connections are not asked whether they live. */
+  readonly http2KeepAlive: Http2KeepAlive | null
+}
+
+/** Asks an HTTP/2 connection by PING whether somebody is there (Envoy: `connection_keepalive`). */
+export interface Http2KeepAlive {
+  /** From one PING to the next, and up to 15 % more. */
+  readonly intervalMs: number
+  /** From a PING until something, whatever it is, has come from the service. Beyond: the connection is cut. */
+  readonly timeoutMs: number
 }
 
 /** Envoy's outlier detection as Istio sets it up: consecutive errors only. 0 = that detector is off. */
@@ -147,6 +159,8 @@ export interface ClusterTrafficPolicy {
   readonly panicThresholdPercent: number
   /** null = plaintext. */
   readonly tls: UpstreamTls | null
+  /** Requests go on in the HTTP version they came in, whatever the port says. */
+  readonly usesClientProtocol: boolean
   /** Version of the PROXY protocol header that opens each connection; 0 = none. */
   readonly proxyProtocol: 0 | 1 | 2
 }
@@ -168,9 +182,12 @@ export const trafficPolicyDefault: ClusterTrafficPolicy = Object.freeze({
     maxRequestsPerConnection: 0,
     maxConnectionDurationMs: 0,
     keepAliveAfterMs: 0,
+    maxConcurrentStreams: unlimited,
+    http2KeepAlive: null,
   }),
   outlierDetection: null,
   panicThresholdPercent: 50,
   tls: null,
+  usesClientProtocol: false,
   proxyProtocol: 0,
 })

@@ -118,7 +118,7 @@ function describeSnapshot(snapshot: Snapshot): unknown {
       name: listener.name,
       chains: listener.filterChains.map((chain) =>
         chain.kind === "tcp"
-          ? chain.gateway
+          ? chain.gateways
           : chain.routes.virtualHosts.map((host) => ({
               name: host.name,
               domains: host.domains,

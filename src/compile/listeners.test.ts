@@ -19,6 +19,7 @@ describe("servers of one port (Istio semantics sheet 1.2)", () => {
     expect(example.snapshot.listeners).toHaveLength(1)
     expect(httpChain(example).routes.name).toBe("http.80")
     expect(virtualHostNames(example)).toEqual(["a.com:80", "b.com:80"])
+    expect(httpChain(example).gateways.map(({ name }) => name)).toEqual(["edge", "other"])
     expect(example.findings).toEqual([])
   })
 
@@ -33,7 +34,9 @@ describe("servers of one port (Istio semantics sheet 1.2)", () => {
     const example = compileExample(gateway({ name: "a", protocol: "HTTPS", server: tls }) + gateway({ name: "b" }))
     expect(example.findings).toEqual([])
     const { filterChains } = listenerOf(example, "0.0.0.0_80")
-    expect(filterChains.map(({ gateway, tls }) => [gateway.name, tls?.mode ?? "plain"])).toEqual([
+    expect(
+      filterChains.map(({ gateways, tls }) => [gateways.map(({ name }) => name).join(), tls?.mode ?? "plain"]),
+    ).toEqual([
       ["a", "simple"],
       ["b", "plain"],
     ])

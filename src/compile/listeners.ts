@@ -5,6 +5,7 @@
 import type { Steps } from "../config/steps.ts"
 import { buildHostTable } from "../route/host-table.ts"
 import type { GatewayServer, ServerGroup } from "./gateway-servers.ts"
+import { translatesGrpcWeb } from "./grpc-web-annotation.ts"
 import {
   autoPassthroughForwardings,
   type Layer4Sources,
@@ -16,7 +17,14 @@ import { httpRouteConfigurationName, httpsRouteConfigurationName, listenerName }
 import { acceptedProxies } from "./proxy-protocol-annotation.ts"
 import type { Report } from "./report.ts"
 import { compileServerTls } from "./server-tls.ts"
-import type { FilterChain, HttpFilterChain, Listener, RouteConfiguration, SourceLocation } from "./snapshot.ts"
+import type {
+  FilterChain,
+  HttpFilterChain,
+  Listener,
+  ResourceName,
+  RouteConfiguration,
+  SourceLocation,
+} from "./snapshot.ts"
 import { compileVirtualHosts, type VirtualHostSources } from "./virtual-hosts.ts"
 
 export interface ListenerSources extends VirtualHostSources, Layer4Sources {
@@ -67,8 +75,9 @@ function* plainHttpChain(
     kind: "http",
     tls: null,
     serverNames: [],
-    ...originOf(first),
+    ...originOf(first, servers.slice(1)),
     routes: yield* routeConfiguration(httpRouteConfigurationName(group.bind, port), servers, port, sources),
+    translatesGrpcWeb: translatesGrpcWeb(servers, sources.report),
   }
 }
 
@@ -108,7 +117,8 @@ function* tlsChains(
   const chain = { tls: downstreamTls, serverNames: withoutCatchAll(names), ...originOf(server) }
   if (isHttp) {
     const name = httpsRouteConfigurationName(group.bind, port, server.gateway.metadata)
-    return [{ kind: "http", ...chain, routes: yield* routeConfiguration(name, [server], port.number, sources) }]
+    const routes = yield* routeConfiguration(name, [server], port.number, sources)
+    return [{ kind: "http", ...chain, routes, translatesGrpcWeb: translatesGrpcWeb([server], sources.report) }]
   }
   const forwarding = tcpForwarding(server, sources)
   if (forwarding !== null) return [{ kind: "tcp", ...chain, ...forwarding }]
@@ -135,11 +145,21 @@ function* routeConfiguration(
   }
 }
 
-function originOf(server: GatewayServer): Pick<FilterChain, "gateway" | "location"> {
-  const { file, line, column } = server.gateway.locate(["spec", "servers", server.serverIndex])
+/** @param others that share the chain */
+function originOf(
+  first: GatewayServer,
+  others: readonly GatewayServer[] = [],
+): Pick<FilterChain, "gateways" | "location"> {
+  const { file, line, column } = first.gateway.locate(["spec", "servers", first.serverIndex])
   const location: SourceLocation = { file, line, column }
-  const { namespace, name } = server.gateway.metadata
-  return { gateway: { namespace, name }, location }
+  // A Gateway with several servers on the port counts once.
+  const further = new Set(others.map(({ gateway }) => gateway))
+  further.delete(first.gateway)
+  return { gateways: [gatewayName(first.gateway), ...[...further].map(gatewayName)], location }
+}
+
+function gatewayName({ metadata: { namespace, name } }: GatewayServer["gateway"]): ResourceName {
+  return { namespace, name }
 }
 
 /** Server names of one listener: whoever comes first keeps a name (sheet 8.2 (3)). */

@@ -14,6 +14,7 @@ import type {
   SecretReference,
   TlsVersion,
 } from "./snapshot.ts"
+import { workloadCredentialName } from "./workload-credential.ts"
 
 /** What a client without an accepted certificate gets: CONTRACT of annotations. */
 export const rejectionAnnotation = "portcullis.dev/client-cert-rejection"
@@ -39,9 +40,6 @@ const versions: Readonly<Record<string, TlsVersion>> = Object.freeze({
   TLSV1_2: "TLSv1.2",
   TLSV1_3: "TLSv1.3",
 })
-
-/** The Secret that stands for a workload's own certificate: there is no mesh here that hands one out. */
-const workloadCertificateName = "istio-mutual"
 
 /** Offered by every server that terminates TLS, those of TCP too (Istio semantics sheet 1.9). */
 const alpnProtocols: readonly string[] = ["h2", "http/1.1"]
@@ -73,7 +71,7 @@ function compileCertificates(
   mode: TerminatingMode,
   namespace: string,
 ): readonly CertificateReference[] {
-  if (mode === "ISTIO_MUTUAL") return [secretReference(workloadCertificateName, namespace)]
+  if (mode === "ISTIO_MUTUAL") return [secretReference(workloadCredentialName, namespace)]
   const names = tls.credentialNames?.length ? tls.credentialNames : tls.credentialName ? [tls.credentialName] : []
   if (names.length > 0) return names.map((name) => secretReference(name, namespace))
   const files = tls.tlsCertificates?.length ? tls.tlsCertificates : [tls]

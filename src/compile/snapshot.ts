@@ -61,8 +61,9 @@ export type FilterChain = HttpFilterChain | TcpFilterChain
 interface FilterChainBase {
   /** Lower-cased SNI names, `*.suffix` allowed; empty = the chain for every other connection. */
   readonly serverNames: readonly string[]
-  /** The Gateway server it comes from. */
-  readonly gateway: ResourceName
+  /** Those whose servers it is made of: the servers of plain HTTP on one port share a chain, every other has its own. */
+  readonly gateways: readonly [first: ResourceName, ...others: readonly ResourceName[]]
+  /** Of the (first) server. */
   readonly location: SourceLocation
 }
 
@@ -71,6 +72,8 @@ export interface HttpFilterChain extends FilterChainBase {
   readonly kind: "http"
   readonly tls: DownstreamTls | null
   readonly routes: RouteConfiguration
+  /** gRPC-Web is translated to gRPC. */
+  readonly translatesGrpcWeb: boolean
 }
 
 /** Forwards bytes. `tls: null` = plain TCP or passthrough (the bytes may be TLS; we do not look inside). */

@@ -7,6 +7,7 @@ import type { Subset, TrafficPolicy } from "./api-types.ts"
 import {
   type ClusterTrafficPolicy,
   type ConnectionLimits,
+  type Http2KeepAlive,
   type LoadBalancerKind,
   type OutlierPolicy,
   type StatusRange,
@@ -67,6 +68,7 @@ export function compileTrafficPolicy(
           ? trafficPolicyDefault.panicThresholdPercent
           : (policy.outlierDetection.minHealthPercent ?? 0),
       tls: compileUpstreamTls(policy.tls, subset?.name ?? "", rule?.namespace ?? "", target),
+      usesClientProtocol: http?.useClientProtocol ?? false,
       proxyProtocol: proxyProtocol === undefined ? 0 : proxyProtocol.version === "V2" ? 2 : 1,
     },
     upgradesToHttp2: http?.h2UpgradePolicy === "UPGRADE",
@@ -141,7 +143,16 @@ function limitsOf(policy: PortPolicy, budget: TrafficPolicy["retryBudget"]): Con
     maxRequestsPerConnection: http?.maxRequestsPerConnection ?? 0,
     maxConnectionDurationMs: durationMs(tcp?.maxConnectionDuration) ?? 0,
     keepAliveAfterMs: keepalive === undefined ? 0 : (durationMs(keepalive.time) ?? keepAliveAfterMsDefault),
+    maxConcurrentStreams: http?.maxConcurrentStreams || unlimited,
+    http2KeepAlive: http2KeepAliveOf(policy),
   }
+}
+
+/** Both are required: a rule without one of them has been refused. */
+function http2KeepAliveOf(policy: PortPolicy): Http2KeepAlive | null {
+  const { interval, timeout } = policy.connectionPool?.http?.http2KeepAlive ?? {}
+  const [intervalMs, timeoutMs] = [durationMs(interval), durationMs(timeout)]
+  return intervalMs === null || timeoutMs === null ? null : { intervalMs, timeoutMs }
 }
 
 /** The operating system's: two hours. */

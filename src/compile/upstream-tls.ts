@@ -1,17 +1,13 @@
 /**
  * `tls` of a DestinationRule: how the gateway speaks TLS to a service (Istio semantics sheet 6.7).
  * Source: Istio `pilot/pkg/networking/core/cluster_tls.go`.
- *
- * ISTIO_MUTUAL is MUTUAL with the mesh's certificates. There is no mesh here: they are taken from the secret that
- * `istioMutualCredentialName` names.
  */
 import type { TrafficPolicy } from "./api-types.ts"
 import type { UpstreamTls } from "./cluster-policies.ts"
 import type { PolicyTarget } from "./traffic-policy.ts"
+import { workloadCredentialName } from "./workload-credential.ts"
 
 type ClientTls = NonNullable<TrafficPolicy["tls"]>
-
-export const istioMutualCredentialName = "istio-mutual"
 
 /** @returns null for plaintext: mode DISABLE, or no `tls` at all. */
 export function compileUpstreamTls(
@@ -52,7 +48,7 @@ function istioMutual(tls: ClientTls, subset: string, namespace: string, target: 
     subjectAltNames: tls.subjectAltNames ?? [],
     verifiesHost: false,
     insecureSkipVerify: false,
-    credentialName: istioMutualCredentialName,
+    credentialName: workloadCredentialName,
     namespace,
     caCertificatesFile: "",
     caCrlFile: "",

@@ -36,15 +36,21 @@ export function chooseListener(snapshot: Snapshot, url: ParsedUrl, gateway: stri
 }
 
 function servesGateway(listener: Listener, gateway: string): boolean {
-  return listener.filterChains.some((chain) => `${chain.gateway.namespace}/${chain.gateway.name}` === gateway)
+  return listener.filterChains.some((chain) => gatewayNames(chain).includes(gateway))
+}
+
+/** `NAMESPACE/NAME` of each. */
+export function gatewayNames({ gateways }: FilterChain): readonly string[] {
+  return gateways.map(({ namespace, name }) => `${namespace}/${name}`)
 }
 
 function describeListeners(snapshot: Snapshot): string {
   if (snapshot.listeners.length === 0) return "none"
   return snapshot.listeners
-    .map(({ name, filterChains: [chain] }) =>
-      chain === undefined ? name : `${name} (Gateway ${chain.gateway.namespace}/${chain.gateway.name})`,
-    )
+    .map(({ name, filterChains }) => {
+      const gateways = new Set(filterChains.flatMap(gatewayNames))
+      return gateways.size === 0 ? name : `${name} (Gateway ${[...gateways].join(", ")})`
+    })
     .join(", ")
 }
 

@@ -214,6 +214,23 @@ describe("listeners", () => {
   })
 })
 
+test("a Gateway whose plain HTTP server shares a port with another one's is found, and both are told", () => {
+  const second = yaml
+    .slice(0, yaml.indexOf("---"))
+    .replace("name: edge", "name: other")
+    .replace("number: 81", "number: 82")
+  const snapshot = snapshotOf(`${yaml}\n---${second}`)
+  const { filterChain, listener } = explained(snapshot, {
+    ...requestTo("http://shop.example/"),
+    gateway: "default/other",
+  })
+  expect(listener?.name).toBe("0.0.0.0_80")
+  expect(filterChain?.gateways).toEqual(["default/edge", "default/other"])
+  expect(filterChain?.gateway).toBe("default/edge")
+  const { notes } = explained(snapshot, { ...requestTo("http://shop.example/"), gateway: "default/edeg" })
+  expect(notes[0]).toContain("0.0.0.0_80 (Gateway default/edge, default/other)")
+})
+
 test("what people read: one step after the other, and what the gateway changed marked with + and -", () => {
   const text = renderExplanation(explain("http://shop.example/api/x", "te: gzip", "accept: */*"))
   const stable = text.replace(/^( +\+ x-request-id: ).*$/gm, "$1UUID").replace(/^( +date: ).*$/gm, "$1DATE")

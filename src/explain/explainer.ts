@@ -5,7 +5,7 @@
  * tables, which `walk.ts` listens at.
  */
 import type { FilterChain, HttpFilterChain, Listener, Snapshot } from "../compile/snapshot.ts"
-import { chooseFilterChain, chooseListener } from "./choose-listener.ts"
+import { chooseFilterChain, chooseListener, gatewayNames } from "./choose-listener.ts"
 import { explainClient, type KnownCredentials, readCertificates } from "./client-identity.ts"
 import { locationText } from "./describe-route.ts"
 import { DryClusters } from "./dry-run.ts"
@@ -105,12 +105,14 @@ function explainedListener({ name, declaredPort, boundPort }: Listener): Explain
 }
 
 function explainedFilterChain(chain: FilterChain, requestedServerName: string): ExplainedFilterChain {
+  const gateways = gatewayNames(chain)
   return {
     kind: chain.kind,
     requestedServerName,
     serverNames: chain.serverNames,
     tlsMode: chain.tls === null ? (chain.serverNames.length > 0 ? "passthrough" : "none") : chain.tls.mode,
-    gateway: `${chain.gateway.namespace}/${chain.gateway.name}`,
+    gateway: gateways[0] ?? "",
+    gateways,
     location: locationText(chain.location),
     routeConfiguration: chain.kind === "http" ? chain.routes.name : "",
   }

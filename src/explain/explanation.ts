@@ -49,7 +49,10 @@ export interface ExplainedFilterChain {
   /** The chain's own; empty = it takes every connection that no other takes. */
   readonly serverNames: readonly string[]
   readonly tlsMode: string
+  /** The first of `gateways`. */
   readonly gateway: string
+  /** `NAMESPACE/NAME`; several where their plain HTTP servers share the port. */
+  readonly gateways: readonly string[]
   readonly location: string
   /** "" for a TCP chain. */
   readonly routeConfiguration: string

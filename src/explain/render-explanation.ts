@@ -22,7 +22,7 @@ export function renderExplanation(explanation: Explanation): string {
   if (filterChain !== null) {
     const sni = filterChain.serverNames.length === 0 ? "every server name" : filterChain.serverNames.join(", ")
     const tls = filterChain.tlsMode === "none" ? "" : `, TLS ${filterChain.tlsMode} for ${sni}`
-    out.add("filter chain", `Gateway ${filterChain.gateway}${tls}`, filterChain.location)
+    out.add("filter chain", `Gateway ${filterChain.gateways.join(", ")}${tls}`, filterChain.location)
     if (filterChain.routeConfiguration !== "") out.add("routes", filterChain.routeConfiguration)
   }
   if (virtualHost !== null) {

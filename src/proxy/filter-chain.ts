@@ -41,6 +41,7 @@ export interface ListenerEnvironment {
 
 export abstract class LiveFilterChain {
   readonly key: string
+  /** Of its first server, where several share it. */
   readonly gateway: ResourceName
   /** Empty = every name that no other chain has. */
   readonly serverNames: readonly string[]
@@ -54,7 +55,7 @@ export abstract class LiveFilterChain {
 
   constructor(chain: FilterChain, environment: ListenerEnvironment) {
     this.key = filterChainKey(chain)
-    this.gateway = chain.gateway
+    this.gateway = chain.gateways[0]
     this.serverNames = chain.serverNames
     this.credentials = chain.tls === null ? null : new ServerCredentials(chain.tls)
     this.environment = environment
@@ -147,6 +148,7 @@ export abstract class LiveFilterChain {
 
 /** Chains with the same key grant their connections the same: name, server names, and every demand of the handshake. */
 export function filterChainKey(chain: FilterChain): string {
-  const name = chain.kind === "http" ? chain.routes.name : `${chain.gateway.namespace}/${chain.gateway.name}`
+  const [{ namespace, name: gatewayName }] = chain.gateways
+  const name = chain.kind === "http" ? chain.routes.name : `${namespace}/${gatewayName}`
   return JSON.stringify([chain.kind, name, chain.serverNames, chain.tls])
 }

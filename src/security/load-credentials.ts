@@ -50,7 +50,7 @@ export function credentialPaths(snapshot: Snapshot, secretsFolder: string): read
 
 function diagnosticOf({ code, message, isFatal }: CredentialFinding, chain: FilterChain): Diagnostic {
   const { file, line, column } = chain.location
-  const { namespace, name } = chain.gateway
+  const [{ namespace, name }] = chain.gateways
   const names = chain.serverNames.length === 0 ? "every server name" : chain.serverNames.join(", ")
   return {
     severity: "warning",
