@@ -128,6 +128,25 @@ export class FieldTable {
     return false
   }
 
+  /** Drops every field with this id, so that nobody finds it any more. */
+  forget(id: number): void {
+    const { ids, dropped, count } = this
+    for (let index = 0; index < count; index++) {
+      if (ids[index] !== id) continue
+      ids[index] = FieldId.unknown
+      dropped[index] = 1
+    }
+  }
+
+  /** A field as if it had come last: unlike an appended line it is found by its id. */
+  insert(name: string, value: string): void {
+    const start = this.blockEnd
+    const valueStart = start + name.length + 2
+    this.text = `${this.text.slice(0, start)}${name}: ${value}\r\n`
+    this.add(start, start + name.length, valueStart, valueStart + value.length)
+    this.blockEnd = this.text.length
+  }
+
   isNamed(index: number, nameLower: string): boolean {
     const base = index << 2
     const start = this.offsets[base] as number

@@ -41,7 +41,7 @@ export function trailersFrame(lines: string): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + text.length)
   frame.writeUInt8(TRAILERS_FLAG, 0)
   frame.writeUInt32BE(text.length, 1)
-  frame.latin1Write(text, FRAME_HEAD_BYTES)
+  frame.write(text, FRAME_HEAD_BYTES, "latin1")
   return frame
 }
 
@@ -143,7 +143,7 @@ export class FrameBase64Encoder {
     const wholeLength = joined.length - (joined.length % 3)
     // A copy: what came is only ours during the call.
     this.#rest = wholeLength === joined.length ? NO_BYTES : Buffer.from(joined.subarray(wholeLength))
-    return joined.base64Slice(0, wholeLength)
+    return joined.subarray(0, wholeLength).toString("base64")
   }
 }
 

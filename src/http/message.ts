@@ -37,6 +37,8 @@ export class RequestHead implements MatchInput {
   wantsClose = false
   /** Head bytes as they came, for metrics. */
   headBytes = 0
+  /** What `content-type` said before gRPC-Web was translated; "" = nothing was. */
+  clientContentType = ""
 
   reset(text: string): void {
     this.fields.reset(text)
@@ -51,6 +53,7 @@ export class RequestHead implements MatchInput {
     this.expectsContinue = false
     this.wantsClose = false
     this.headBytes = 0
+    this.clientContentType = ""
   }
 
   /** @param path with its query, as it is to be routed and sent */
@@ -76,8 +79,15 @@ export class RequestHead implements MatchInput {
     return copied
   }
 
+  /** As routing sees it, which comes before every translation (Istio semantics sheet 4). */
   fieldValue(name: string): string | null {
+    if (this.clientContentType !== "" && name === "content-type") return this.clientContentType
     return this.fields.joinedValue(name)
+  }
+
+  /** Whether answers of the gateway's own are gRPC's: not where they are to be translated (semantics sheet 5.3). */
+  get expectsGrpcReply(): boolean {
+    return this.clientContentType === "" && this.isGrpc()
   }
 
   /** semantics sheet 5.3: `application/grpc` or `application/grpc+…`; grpc-web is not gRPC here. */

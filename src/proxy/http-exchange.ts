@@ -350,7 +350,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   // --- answers of our own --------------------------------------------------------------------------------------------
 
   #redirect(status: number, location: string): void {
-    const isGrpc = this.stream.request.isGrpc()
+    const isGrpc = this.stream.request.expectsGrpcReply
     const head = isGrpc ? grpcReplyHead({ ...REDIRECTED, status }, NO_BODY) : localReplyHead(status, NO_BODY)
     head.fields.append("location", location)
     finishResponseFields(head, this.#editResponse(head))
@@ -363,7 +363,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
       this.#addFlag(reply.flags)
       this.#environment.counters.countLocalReply(reply.flags)
     }
-    const isGrpc = this.stream.request.isGrpc()
+    const isGrpc = this.stream.request.expectsGrpcReply
     const head = isGrpc ? grpcReplyHead(reply, body) : localReplyHead(reply.status, body)
     if (reply.isOverloaded === true) head.fields.append("x-envoy-overloaded", "true")
     const isEdited = this.#editResponse(head)

@@ -13,6 +13,7 @@ import type { HttpPool } from "../upstream/http-pool.ts"
 import { openHttpConnection } from "./choose-codec.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
 import { type ListenerEnvironment, LiveFilterChain } from "./filter-chain.ts"
+import { openTranslated } from "./grpc-web.ts"
 import { type ExchangeEnvironment, HttpExchange, type Routing } from "./http-exchange.ts"
 import { RefusedExchange } from "./refused-exchange.ts"
 import type { HttpHost } from "./undecided-connection.ts"
@@ -21,6 +22,7 @@ export class HttpChain extends LiveFilterChain implements HttpHost, ExchangeEnvi
   readonly scheme: "http" | "https"
   /** No certificate came with these connections. */
   readonly forwardedClientCert = ""
+  #translatesGrpcWeb = false
   /** Replaced whole by a reload; an exchange keeps the one it started with. */
   #routing: Routing | null = null
 
@@ -30,7 +32,9 @@ export class HttpChain extends LiveFilterChain implements HttpHost, ExchangeEnvi
   }
 
   override adopt(chain: FilterChain, clusters: readonly Cluster<HttpPool>[]): void {
-    if (chain.kind === "http") this.#routing = { routes: chain.routes, clusters }
+    if (chain.kind !== "http") return
+    this.#routing = { routes: chain.routes, clusters }
+    this.#translatesGrpcWeb = chain.translatesGrpcWeb
   }
 
   override accepts(): boolean {
@@ -52,7 +56,13 @@ export class HttpChain extends LiveFilterChain implements HttpHost, ExchangeEnvi
   }
 
   openExchange(stream: DownstreamStream): DownstreamEvents {
-    return new HttpExchange(stream, this)
+    return this.openExchangeFor(stream, this)
+  }
+
+  /** @param environment of the connection: this chain, or it and what is known of the client */
+  openExchangeFor(stream: DownstreamStream, environment: ExchangeEnvironment): DownstreamEvents {
+    if (!this.#translatesGrpcWeb) return new HttpExchange(stream, environment)
+    return openTranslated(stream, (translated) => new HttpExchange(translated, environment))
   }
 
   protected override createConnection(
@@ -139,7 +149,7 @@ class KnownClientHost extends ConnectionHost implements ExchangeEnvironment {
   }
 
   override openExchange(stream: DownstreamStream): DownstreamEvents {
-    return new HttpExchange(stream, this)
+    return this.chain.openExchangeFor(stream, this)
   }
 }
 

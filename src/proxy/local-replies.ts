@@ -111,7 +111,7 @@ export function grpcReplyHead(reply: LocalReply, body: Uint8Array): ResponseHead
 }
 
 /** gRPC over HTTP/2 "Responses": bytes outside 0x20-0x7d, and the percent sign, as %XX. */
-function encodeGrpcMessage(message: Uint8Array): string {
+export function encodeGrpcMessage(message: Uint8Array): string {
   let encoded = ""
   for (const byte of message) {
     encoded +=
