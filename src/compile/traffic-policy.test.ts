@@ -120,7 +120,8 @@ describe("loadBalancer (sheet 6.3)", () => {
 describe("connectionPool (sheet 6.5)", () => {
   test("0 is unset", () => {
     const http = { http1MaxPendingRequests: 0, http2MaxRequests: 0, maxRequestsPerConnection: 0, maxRetries: 0 }
-    expect(policyOf({ connectionPool: { tcp: { maxConnections: 0 }, http } }).limits).toEqual({
+    const ofHttp2 = { maxConcurrentStreams: 0 }
+    expect(policyOf({ connectionPool: { tcp: { maxConnections: 0 }, http: { ...http, ...ofHttp2 } } }).limits).toEqual({
       maxConnections: unlimited,
       maxPendingRequests: unlimited,
       maxRequests: unlimited,
@@ -129,16 +130,21 @@ describe("connectionPool (sheet 6.5)", () => {
       maxRequestsPerConnection: 0,
       maxConnectionDurationMs: 0,
       keepAliveAfterMs: 0,
+      maxConcurrentStreams: unlimited,
+      http2KeepAlive: null,
     })
   })
 
   test("what is written is kept", () => {
     const tcp = { maxConnections: 1, maxConnectionDuration: "2s", tcpKeepalive: { time: "3s" } }
     const http = { http1MaxPendingRequests: 4, http2MaxRequests: 5, maxRequestsPerConnection: 6, maxRetries: 7 }
-    expect(policyOf({ connectionPool: { tcp, http } }).limits).toEqual({
+    const ofHttp2 = { maxConcurrentStreams: 8, http2KeepAlive: { interval: "30s", timeout: "5s" } }
+    expect(policyOf({ connectionPool: { tcp, http: { ...http, ...ofHttp2 } } }).limits).toEqual({
       maxConnections: 1,
       maxConnectionDurationMs: 2000,
       keepAliveAfterMs: 3000,
+      maxConcurrentStreams: 8,
+      http2KeepAlive: { intervalMs: 30_000, timeoutMs: 5000 },
       maxPendingRequests: 4,
       maxRequests: 5,
       maxRetries: 7,
@@ -168,6 +174,11 @@ describe("connectionPool (sheet 6.5)", () => {
     expect(budget("")).toEqual({ percent: 12.5, minRetryConcurrency: 1 })
     expect(budget("v1")).toEqual({ percent: 50, minRetryConcurrency: 3 })
     expect(budget("v2")).toEqual({ percent: 12.5, minRetryConcurrency: 1 })
+  })
+
+  test("useClientProtocol", () => {
+    expect(policyOf({ connectionPool: { http: { useClientProtocol: true } } }).usesClientProtocol).toBe(true)
+    expect(policyOf({ connectionPool: { http: {} } }).usesClientProtocol).toBe(false)
   })
 
   test("tcpKeepalive without a time is the system's two hours", () => {

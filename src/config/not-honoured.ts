@@ -14,16 +14,18 @@ interface NotHonoured {
   readonly path: string
   /** Only these values are not honoured (any case); absent = any value. */
   readonly values?: readonly string[]
+  /** Why, where it is not for lack of time; said as a hint. */
+  readonly because?: string
 }
+
+/** Bun lets us say when probes begin, and sets the rest itself. */
+const onlyTheSystem = "only `time` can be set here; the number of probes and their interval are fixed"
 
 const table: readonly NotHonoured[] = [
   { kind: "Gateway", path: "spec.servers[].defaultEndpoint" },
 
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.http2KeepAlive" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.maxConcurrentStreams" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.http.useClientProtocol" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.interval" },
-  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.probes" },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.interval", because: onlyTheSystem },
+  { kind: "DestinationRule", path: "POLICY.connectionPool.tcp.tcpKeepalive.probes", because: onlyTheSystem },
   { kind: "DestinationRule", path: "spec.trafficPolicy.tunnel" },
   { kind: "DestinationRule", path: "spec.subsets[].trafficPolicy.tunnel" },
 
@@ -75,7 +77,13 @@ function walk(value: unknown, line: CompiledLine, depth: number, path: FieldPath
 
 function report(value: unknown, line: CompiledLine, path: FieldPath, findings: Findings): void {
   if (line.values === undefined) {
-    findings.warning("P2901", path, `\`${path.at(-1)}\` is not honoured yet: it has no effect here`, "", "key")
+    findings.warning(
+      "P2901",
+      path,
+      `\`${path.at(-1)}\` is not honoured yet: it has no effect here`,
+      line.because ?? "",
+      "key",
+    )
   } else if (typeof value === "string" && line.values.includes(value.toUpperCase())) {
     findings.warning("P2901", path, `\`${path.at(-1)}: ${value}\` is not honoured yet: it has no effect here`)
   }

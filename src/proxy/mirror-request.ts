@@ -52,6 +52,10 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
     return this.#request.authority
   }
 
+  get isHttp2(): boolean {
+    return this.#request.protocol === "HTTP/2"
+  }
+
   start(): void {
     const endpoint = this.#cluster.pickEndpoint(null)
     if (endpoint === null) return this.#finish(false)

@@ -136,6 +136,10 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     return this.#owner.stream.peer
   }
 
+  get isHttp2(): boolean {
+    return this.#owner.stream.request.protocol === "HTTP/2"
+  }
+
   start(): void {
     const { stream } = this.#owner
     const policy = this.#policy

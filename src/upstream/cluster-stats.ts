@@ -44,6 +44,9 @@ export class ClusterStats {
   updateEmpty = 0
   updateFailure = 0
 
+  /** HTTP/2 connections that were cut because a PING was not answered. */
+  http2KeepaliveTimeout = 0
+
   upstreamCxActive = 0
   upstreamCxTotal = 0
   upstreamCxHttp1Total = 0
@@ -116,6 +119,7 @@ const statFields: readonly StatField[] = [
   { name: "health_check.failure", kind: "counter", key: "healthCheckFailure" },
   { name: "health_check.network_failure", kind: "counter", key: "healthCheckNetworkFailure" },
   { name: "health_check.success", kind: "counter", key: "healthCheckSuccess" },
+  { name: "http2.keepalive_timeout", kind: "counter", key: "http2KeepaliveTimeout" },
   { name: "lb_healthy_panic", kind: "counter", key: "lbHealthyPanic" },
   { name: "membership_change", kind: "counter", key: "membershipChange" },
   { name: "membership_healthy", kind: "gauge", key: "membershipHealthy" },

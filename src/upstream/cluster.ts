@@ -286,8 +286,11 @@ function hasSamePlace(a: ResolvedEndpoint["spec"], b: ResolvedEndpoint["spec"]):
 /** Connections made for one specification serve another as well when these are the same. */
 function transportOf(spec: ClusterSpec): unknown {
   const { maxRequestsPerConnection, maxConnectionDurationMs, keepAliveAfterMs } = spec.limits
+  const { maxConcurrentStreams, http2KeepAlive } = spec.limits
   const perConnection = [maxRequestsPerConnection, maxConnectionDurationMs, keepAliveAfterMs]
-  return [spec.protocol, spec.connectTimeoutMs, spec.idleTimeoutMs, spec.tls, spec.proxyProtocol, perConnection]
+  const ofHttp2 = [maxConcurrentStreams, http2KeepAlive]
+  const spoken = [spec.protocol, spec.usesClientProtocol, spec.tls, spec.proxyProtocol]
+  return [spoken, spec.connectTimeoutMs, spec.idleTimeoutMs, perConnection, ofHttp2]
 }
 
 /** Health is judged anew when one of these is different. */

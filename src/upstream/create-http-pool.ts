@@ -1,4 +1,4 @@
-/** The pool of an endpoint, by what its cluster speaks and by whether its connections are all alike. */
+/** The pool of an endpoint, by what its connections speak and by whether its connections are all alike. */
 import type { ClusterSpec } from "../compile/snapshot.ts"
 import type { CreatePool, Endpoint } from "./endpoint.ts"
 import { H1Pool, type PoolEnvironment } from "./h1-pool.ts"
@@ -24,7 +24,7 @@ function createHttpPool(
   transport: UpstreamTransport,
 ): HttpPool {
   const createPool = (identity: ConnectionIdentity): HttpPool =>
-    spec.protocol === "http2"
+    identity.isHttp2
       ? new H2Pool(endpoint, spec, environment, transport, identity)
       : new H1Pool(endpoint, spec, environment, transport, identity)
   return transport.isShared ? createPool(transport.sharedIdentity) : new IdentityPools(transport, createPool)

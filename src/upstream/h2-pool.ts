@@ -6,6 +6,7 @@
  * Nothing is queued without a limit: the cluster's circuit breaker counts here as it does for HTTP/1.1 (Istio semantics
  * sheet 6.5).
  */
+import type { ConnectionLimits } from "../compile/cluster-policies.ts"
 import type { ClusterSpec } from "../compile/snapshot.ts"
 import { Http2ClientConnection, type Http2ClientOwner } from "../http/h2/client-connection.ts"
 import type { Http2ClientStream } from "../http/h2/client-stream.ts"
@@ -15,17 +16,20 @@ import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { PoolEnvironment } from "./h1-pool.ts"
 import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
+import { Http2Probe } from "./http2-probe.ts"
 import type { ConnectionIdentity, UpstreamTransport } from "./transport.ts"
 
-/** Requests that wait for one connection to be made; how many it will really take is known only then. */
-const WAITING_PER_CONNECTION = 100
+/** Requests that wait for one connection to be made, at most; how many it will really take is known only then. */
+const WAITING_PER_CONNECTION_MAX = 100
 
 const OVERFLOW: UpstreamFailure = { kind: "overflow", transportReason: "", isStaleConnection: false }
 const NOT_HTTP2 = "the service closed the connection before its HTTP/2 SETTINGS"
 
+type H2PoolSpec = Pick<ClusterSpec, "connectTimeoutMs" | "idleTimeoutMs" | "limits">
+
 export class H2Pool implements HttpPool {
   readonly #endpoint: Endpoint<HttpPool>
-  readonly #spec: Pick<ClusterSpec, "connectTimeoutMs" | "idleTimeoutMs" | "limits">
+  readonly #spec: H2PoolSpec
   readonly #environment: PoolEnvironment
   readonly #transport: UpstreamTransport
   readonly #identity: ConnectionIdentity
@@ -37,7 +41,7 @@ export class H2Pool implements HttpPool {
 
   constructor(
     endpoint: Endpoint<HttpPool>,
-    spec: Pick<ClusterSpec, "connectTimeoutMs" | "idleTimeoutMs" | "limits">,
+    spec: H2PoolSpec,
     environment: PoolEnvironment,
     transport: UpstreamTransport,
     identity: ConnectionIdentity,
@@ -168,7 +172,8 @@ export class H2Pool implements HttpPool {
   /** If the circuit breaker lets it; an endpoint without any connection may always have one. */
   #connectForWaiting(): void {
     const { breaker, clusterStats } = this.#endpoint
-    while (this.#connectingCount * WAITING_PER_CONNECTION < this.#waiting.length) {
+    const waitingPerConnection = Math.min(WAITING_PER_CONNECTION_MAX, this.#spec.limits.maxConcurrentStreams)
+    while (this.#connectingCount * waitingPerConnection < this.#waiting.length) {
       if (!breaker.admitsConnection) {
         clusterStats.upstreamCxOverflow++
         if (this.#connectionCount > 0) return
@@ -185,7 +190,7 @@ export class H2Pool implements HttpPool {
     clusterStats.upstreamCxTotal++
     clusterStats.upstreamCxHttp2Total++
     clusterStats.upstreamCxActive++
-    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec.connectTimeoutMs)
+    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec)
     const { address, port } = this.#endpoint
     attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
       attempt.fail(reason),
@@ -230,6 +235,11 @@ export class H2Pool implements HttpPool {
     if (index >= 0) this.#ready.splice(index, 1)
   }
 
+  /** A connection is cut because nobody answers on it. */
+  onUnanswered(): void {
+    this.#endpoint.clusterStats.http2KeepaliveTimeout++
+  }
+
   onClosed(connection: Http2ClientConnection): void {
     this.onLeaving(connection)
     this.#connectionGone()
@@ -244,19 +254,22 @@ export class H2Pool implements HttpPool {
   }
 }
 
-/** A connection on its way: it becomes ready, fails, or takes too long; whichever is first counts. */
+/** A connection, and how it came about: it becomes ready, fails, or takes too long; whichever is first counts. */
 class ConnectAttempt implements Http2ClientOwner {
   readonly connection: Http2ClientConnection
   cancelConnect: (() => void) | null = null
   readonly #pool: H2Pool
   readonly #wheel: TimerWheel
   readonly #deadline: Deadline
+  readonly #limits: ConnectionLimits
+  #probe: Http2Probe | null = null
   #isOver = false
   #isReady = false
 
-  constructor(pool: H2Pool, wheel: TimerWheel, connectTimeoutMs: number) {
+  constructor(pool: H2Pool, wheel: TimerWheel, { connectTimeoutMs, limits }: H2PoolSpec) {
     this.#pool = pool
     this.#wheel = wheel
+    this.#limits = limits
     this.connection = new Http2ClientConnection(this)
     this.#deadline = new Deadline(() => {
       this.cancelConnect?.()
@@ -274,6 +287,10 @@ class ConnectAttempt implements Http2ClientOwner {
     return this.#pool.coarseNowMs
   }
 
+  get concurrentStreamsMax(): number {
+    return this.#limits.maxConcurrentStreams
+  }
+
   /** @param reason "" = it took too long */
   fail(reason: string): void {
     if (this.#isOver) return
@@ -287,6 +304,10 @@ class ConnectAttempt implements Http2ClientOwner {
     this.#isOver = true
     this.#isReady = true
     this.#wheel.clear(this.#deadline)
+    const { http2KeepAlive } = this.#limits
+    if (http2KeepAlive !== null) {
+      this.#probe = new Http2Probe(connection, http2KeepAlive, this.#wheel, () => this.#pool.onUnanswered())
+    }
     this.#pool.onReady(connection)
   }
 
@@ -299,6 +320,7 @@ class ConnectAttempt implements Http2ClientOwner {
   }
 
   onClosed(connection: Http2ClientConnection): void {
+    this.#probe?.stop()
     if (this.#isReady) this.#pool.onClosed(connection)
     else this.fail(NOT_HTTP2)
   }

@@ -19,6 +19,7 @@ export const probeByHttp: HealthProbe<HttpPool> = (endpoint, { host, path }, don
 class HttpProbe implements UpstreamEvents, UpstreamRequester {
   /** For a PROXY protocol header: nobody is behind a check. */
   readonly peer = null
+  readonly isHttp2 = false
   readonly authority: string
   readonly #endpoint: Endpoint<HttpPool>
   readonly #path: string

@@ -19,6 +19,8 @@ export interface UpstreamRequester {
   readonly authority: string
   /** Who the request comes from, for a PROXY protocol header; null = the gateway itself. */
   readonly peer: PeerAddresses | null
+  /** Whether the request came over HTTP/2: a cluster may go by that. */
+  readonly isHttp2: boolean
   onReady(upstream: ReadyUpstream): void
   onConnectFailure(failure: UpstreamFailure): void
 }

@@ -35,7 +35,7 @@ class OneConnectionPool implements HttpPool {
 }
 
 function requester(authority: string): UpstreamRequester {
-  return { authority, peer: null, onReady: () => undefined, onConnectFailure: () => undefined }
+  return { authority, peer: null, isHttp2: false, onReady: () => undefined, onConnectFailure: () => undefined }
 }
 
 function createPools() {
@@ -44,6 +44,7 @@ function createPools() {
     key: authority,
     host: authority,
     proxyHeader: null,
+    isHttp2: false,
   })
   const pools = new IdentityPools({ identify }, (identity) => {
     const pool = new OneConnectionPool()

@@ -23,12 +23,17 @@ export interface TransportEnvironment {
   readonly findSecret: FindSecret
 }
 
+/** What of a request, or of a TCP connection that is forwarded, may decide which connections it may use. */
+type RequestTraits = Pick<UpstreamRequester, "authority" | "peer"> & Partial<Pick<UpstreamRequester, "isHttp2">>
+
 /** What tells a connection from another one of the same cluster: requests share a connection only when it is the same. */
 export interface ConnectionIdentity {
   readonly key: string
   /** The Host that names the server, without its port; "" where the configuration does. */
   readonly host: string
   readonly proxyHeader: Buffer | null
+  /** What is spoken on it, and so what ALPN offers. */
+  readonly isHttp2: boolean
 }
 
 export class UpstreamTransport {
@@ -36,12 +41,12 @@ export class UpstreamTransport {
   readonly #context: UpstreamTlsContext | null
   readonly #proxyProtocol: ClusterSpec["proxyProtocol"]
   readonly #keepAliveAfterMs: number
-  readonly #alpnProtocols: readonly string[]
   readonly #carries: "http" | "tcp"
   readonly #environment: TransportEnvironment
   /** Whether every request may use every connection: then they all have `sharedIdentity`. */
   readonly isShared: boolean
-  readonly sharedIdentity: ConnectionIdentity = { key: "", host: "", proxyHeader: null }
+  readonly sharedIdentity: ConnectionIdentity
+  readonly #usesClientProtocol: boolean
 
   /** @param carries what is sent: half-open connections are for forwarded TCP, ALPN is for HTTP */
   constructor(spec: ClusterSpec, environment: TransportEnvironment, carries: "http" | "tcp" = "http") {
@@ -49,10 +54,11 @@ export class UpstreamTransport {
     this.#context = spec.tls === null ? null : new UpstreamTlsContext(spec.tls, environment.findSecret)
     this.#proxyProtocol = spec.proxyProtocol
     this.#keepAliveAfterMs = spec.limits.keepAliveAfterMs
-    this.#alpnProtocols = carries === "tcp" ? [] : spec.protocol === "http2" ? ["h2"] : ["http/1.1"]
     this.#carries = carries
     this.#environment = environment
-    this.isShared = !this.#isNamedByHost && spec.proxyProtocol === 0
+    this.#usesClientProtocol = spec.usesClientProtocol && carries === "http"
+    this.sharedIdentity = spec.protocol === "http2" ? ANY_HTTP2 : ANY_HTTP1
+    this.isShared = !this.#isNamedByHost && spec.proxyProtocol === 0 && !this.#usesClientProtocol
   }
 
   /** Whether the Host decides the SNI or which certificate is right. */
@@ -61,12 +67,16 @@ export class UpstreamTransport {
     return this.#carries === "http" && tls !== null && (tls.sni === "" || tls.verifiesHost)
   }
 
-  identify(requester: Pick<UpstreamRequester, "authority" | "peer">): ConnectionIdentity {
+  identify(requester: RequestTraits): ConnectionIdentity {
     if (this.isShared) return this.sharedIdentity
+    const isHttp2 = this.#usesClientProtocol ? requester.isHttp2 === true : this.sharedIdentity.isHttp2
     const host = this.#isNamedByHost ? hostWithoutPort(requester.authority) : ""
-    if (this.#proxyProtocol === 0) return { key: host, host, proxyHeader: null }
-    const header = proxyHeader(this.#proxyProtocol, requester.peer)
-    return { key: `${header.toString("latin1")} ${host}`, host, proxyHeader: header }
+    if (this.#proxyProtocol !== 0) {
+      const header = proxyHeader(this.#proxyProtocol, requester.peer)
+      return { key: `${header.toString("latin1")} ${isHttp2 ? 2 : 1} ${host}`, host, proxyHeader: header, isHttp2 }
+    }
+    if (host === "") return isHttp2 ? ANY_HTTP2 : ANY_HTTP1
+    return { key: `${isHttp2 ? 2 : 1} ${host}`, host, proxyHeader: null, isHttp2 }
   }
 
   /**
@@ -103,7 +113,8 @@ export class UpstreamTransport {
       return null
     }
     const serverName = this.#tls.sni !== "" ? this.#tls.sni : isIP(host.replace(/^\[|\]$/g, "")) === 0 ? host : ""
-    const options = { context, serverName, alpnProtocols: this.#alpnProtocols }
+    const alpnProtocols = this.#carries === "tcp" ? [] : opening.identity.isHttp2 ? ["h2"] : ["http/1.1"]
+    const options = { context, serverName, alpnProtocols }
     return startTls(socket, options, opening, this.#environment.tlsHandlers)
   }
 
@@ -115,6 +126,9 @@ export class UpstreamTransport {
     return judgeHandshake(tls, handshake, identity.host.replace(/^\[|\]$/g, ""))
   }
 }
+
+const ANY_HTTP1: ConnectionIdentity = Object.freeze({ key: "1", host: "", proxyHeader: null, isHttp2: false })
+const ANY_HTTP2: ConnectionIdentity = Object.freeze({ key: "2", host: "", proxyHeader: null, isHttp2: true })
 
 /** A connection on its way; owns the socket until it is complete. */
 class Opening implements ServerHandshakeOwner {

@@ -22,6 +22,8 @@ import type { CutReason, Http2Stream } from "./stream.ts"
 export interface Http2ClientOwner {
   readonly limits: HttpLimits
   readonly coarseNowMs: number
+  /** Requests under way at once, at most. */
+  readonly concurrentStreamsMax: number
   /** The service has said its SETTINGS. */
   onReady(connection: Http2ClientConnection): void
   /** A request is over: there is a place again, and perhaps nothing under way. */
@@ -42,6 +44,8 @@ export class Http2ClientConnection extends FrameSession {
   idleSinceMs = 0
   openedAtMs = 0
   readonly #owner: Http2ClientOwner
+  readonly #concurrentStreamsMax: number
+  #hasHeardSinceProbe = true
   #nextStreamId = 1
   #isReady = false
   #isLeaving = false
@@ -50,6 +54,7 @@ export class Http2ClientConnection extends FrameSession {
   constructor(owner: Http2ClientOwner) {
     super(owner.limits, owner.coarseNowMs, owner.limits.http2.upstreamConcurrentStreamsMax)
     this.#owner = owner
+    this.#concurrentStreamsMax = Math.min(owner.concurrentStreamsMax, owner.limits.http2.upstreamConcurrentStreamsMax)
   }
 
   override get coarseNowMs(): number {
@@ -66,12 +71,13 @@ export class Http2ClientConnection extends FrameSession {
 
   /** Whether one more request may be started now. */
   get hasCapacity(): boolean {
-    const { upstreamConcurrentStreamsMax } = this.limits.http2
+    const count = this.streams.size
     return (
       this.#isReady &&
       !this.#isLeaving &&
       this.isServing &&
-      this.streams.size < Math.min(this.peer.maxConcurrentStreams, upstreamConcurrentStreamsMax)
+      count < this.peer.maxConcurrentStreams &&
+      count < this.#concurrentStreamsMax
     )
   }
 
@@ -139,8 +145,25 @@ export class Http2ClientConnection extends FrameSession {
     this.#owner.onClosed(this)
   }
 
+  // --- is anybody there? ---------------------------------------------------------------------------------------------
+
+  /** Sends a PING; whatever comes next, its acknowledgement or another frame, answers it. */
+  probe(): void {
+    this.#hasHeardSinceProbe = false
+    this.ping()
+  }
+
+  get hasHeardSinceProbe(): boolean {
+    return this.#hasHeardSinceProbe
+  }
+
+  override onData(bytes: Buffer): void {
+    this.#hasHeardSinceProbe = true
+    super.onData(bytes)
+  }
+
   protected override onPingAcknowledged(): void {
-    // None is sent.
+    // `onData` has noted it.
   }
 
   protected override countFault(): void {

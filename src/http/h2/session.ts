@@ -26,8 +26,8 @@ const Mode = Object.freeze({ serving: 0, closing: 1, closed: 2 } as const)
 const DECODER_TABLE_BYTES = 4096
 /** Streams we have reset are remembered this long: the peer may not know yet (RFC 9113 section 5.1, "closed"). */
 const RESETS_REMEMBERED_MAX = 256
-/** Opaque bytes of our own PINGs. */
-const PING_BYTES = Buffer.from("draining", "latin1")
+/** Opaque bytes of our own PINGs: any eight will do. */
+const PING_BYTES = Buffer.from("gateway?", "latin1")
 
 export abstract class Session implements SocketOwner {
   readonly limits: HttpLimits
