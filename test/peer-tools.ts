@@ -27,6 +27,8 @@ export type PeerTool =
   | "mariadb-install-db"
   | "redis-server"
   | "redis-cli"
+  /** The command of Debian's package testssl.sh. */
+  | "testssl"
 
 export interface RequiredTool {
   /** The absolute path, or null where the tool is not installed. */

@@ -39,6 +39,8 @@ export function createTlsContext(options: TlsContextOptions): TlsContext | strin
     cert: certificates.map(({ certificatePem }) => certificatePem),
     minVersion: options.versionMin,
     maxVersion: options.versionMax,
+    // As Envoy does: otherwise the order of `cipherSuites` says nothing.
+    honorCipherOrder: true,
     ...(authoritiesPem.length === 0 ? {} : { ca: [...authoritiesPem] }),
     ...(revocationListsPem.length === 0 ? {} : { crl: [...revocationListsPem] }),
     ...(cipherSuites === "" ? {} : { ciphers: cipherSuites }),

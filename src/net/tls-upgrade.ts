@@ -51,8 +51,14 @@ interface UntypedTlsOptions {
   readonly ALPNProtocols?: Buffer
 }
 
-/** Handlers for the TLS end of connections; made once. `TlsUpgrade` must own each socket until its handshake is over. */
-export function tlsHandlers(onInvariantError: OnInvariantError): Bun.SocketHandler<SocketOwner> {
+/**
+ * Handlers for the TLS end of connections; made once. A `HandshakingOwner` must own each socket until its handshake is over.
+ * @param onBrokenTls a client broke TLS after its handshake: asked for renegotiation, sent a record that does not decrypt
+ */
+export function tlsHandlers(
+  onInvariantError: OnInvariantError,
+  onBrokenTls: () => void,
+): Bun.SocketHandler<SocketOwner> {
   const { open: _open, ...handlers } = ownerHandlers(onInvariantError)
   return {
     ...handlers,
@@ -65,7 +71,17 @@ export function tlsHandlers(onInvariantError: OnInvariantError): Bun.SocketHandl
         socket.terminate()
       }
     },
+    error(socket, error) {
+      // Bun 1.4 tells of the peer's faults and of handlers that throw in one place.
+      if (isTlsFault(error)) onBrokenTls()
+      else onInvariantError(error)
+      socket.terminate()
+    },
   }
+}
+
+function isTlsFault(error: Error): boolean {
+  return "code" in error && error.code === "EPROTO"
 }
 
 /**

@@ -114,7 +114,7 @@ export class Gateway {
       clock,
       handlers,
       upstream: pools,
-      tlsHandlers: tlsHandlers(onInvariantError),
+      tlsHandlers: tlsHandlers(onInvariantError, () => counters.downstreamTlsBroken++),
     }
     this.#clusters = new ClusterManager<HttpPool>({
       createPool: httpPoolCreator(pools),

@@ -29,6 +29,8 @@ export class Counters {
   proxyHeaderSourcesRefused = 0
   /** TLS handshakes that ended without a connection. */
   downstreamTlsHandshakeErrors = 0
+  /** TLS connections cut after their handshake, because their client broke the protocol. */
+  downstreamTlsBroken = 0
   /** Connections that no filter chain takes: no or an unknown server name, or plain text where TLS is spoken. */
   downstreamNoFilterChain = 0
   /** Connections whose ClientHello was malformed, too large or too slow. */

@@ -90,6 +90,12 @@ const rows: readonly CounterRow[] = [
     (c) => c.downstreamTlsHandshakeErrors,
   ),
   counter(
+    "downstream_tls_broken_total",
+    "listener.ssl.broken",
+    "TLS connections cut after their handshake because the client broke the protocol (renegotiation, a record that does not decrypt).",
+    (c) => c.downstreamTlsBroken,
+  ),
+  counter(
     "downstream_no_filter_chain_total",
     "listener.no_filter_chain_match",
     "Connections closed because no server on the port has their server name.",
