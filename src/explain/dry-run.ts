@@ -178,6 +178,7 @@ export function dryRun(
     localIp: "127.0.0.1",
     remoteAddress: "127.0.0.1:0",
     localAddress: "127.0.0.1:0",
+    directRemoteAddress: "127.0.0.1:0",
     serverName: request.serverName,
   })
   const isTooLarge = request.headText.length > limits.headBytesMax

@@ -20,6 +20,8 @@ export interface PeerAddresses {
   /** `IP:PORT` */
   readonly remoteAddress: string
   readonly localAddress: string
+  /** `IP:PORT` of the TCP peer: another than the client's where a proxy announced the client (PROXY protocol). */
+  readonly directRemoteAddress: string
   /** SNI of the handshake; "" without TLS. */
   readonly serverName: string
 }

@@ -139,6 +139,7 @@ test("whatever the gateway announces upstream it understands itself, cut anywher
         localIp,
         remoteAddress: `x:${sourcePort}`,
         localAddress: `x:${destinationPort}`,
+        directRemoteAddress: "x:1",
         serverName: "",
       }
       for (const version of [1, 2] as const) {

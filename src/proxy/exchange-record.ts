@@ -96,7 +96,7 @@ export class ExchangeRecord implements AccessLogRecord {
     return this.#exchange.stream.peer.remoteAddress
   }
   get downstreamDirectRemoteAddress(): string {
-    return this.#exchange.stream.peer.remoteAddress
+    return this.#exchange.stream.peer.directRemoteAddress
   }
   get requestedServerName(): string {
     return this.#exchange.stream.peer.serverName

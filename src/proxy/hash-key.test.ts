@@ -10,6 +10,7 @@ const peer: PeerAddresses = {
   localIp: "192.0.2.1",
   remoteAddress: "192.0.2.7:40000",
   localAddress: "192.0.2.1:80",
+  directRemoteAddress: "192.0.2.7:40000",
   serverName: "",
 }
 

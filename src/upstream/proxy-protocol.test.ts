@@ -6,7 +6,7 @@ import { proxyHeader } from "./proxy-protocol.ts"
 function peerOf(remoteIp: string, remotePort: number, localIp: string, localPort: number): PeerAddresses {
   const join = (ip: string, port: number) => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`)
   const [remoteAddress, localAddress] = [join(remoteIp, remotePort), join(localIp, localPort)]
-  return { remoteIp, localIp, remoteAddress, localAddress, serverName: "" }
+  return { remoteIp, localIp, remoteAddress, localAddress, directRemoteAddress: remoteAddress, serverName: "" }
 }
 
 const signature = "0d0a0d0a000d0a515549540a"

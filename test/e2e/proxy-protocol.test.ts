@@ -59,6 +59,7 @@ async function expectAnnounced(gateway: GatewayUnderTest): Promise<void> {
   const record = await gateway.record(0)
   expect(record.downstreamRemoteAddress).toBe(`${client.ip}:${client.port}`)
   expect(record.downstreamLocalAddress).toBe("198.51.100.7:443")
+  expect(record.downstreamDirectRemoteAddress).toMatch(/^127\.0\.0\.1:\d+$/)
 }
 
 describe("an HTTP listener", () => {
@@ -175,9 +176,7 @@ describe("a TCP listener", () => {
     expect((await atService.takeExactly(7)).toString()).toBe("payload")
     raw.close()
     await expectAnnounced(gateway)
-    const { downstreamDirectRemoteAddress, bytesReceived } = await gateway.record(0)
-    expect(downstreamDirectRemoteAddress).toMatch(/^127\.0\.0\.1:/)
-    expect(bytesReceived).toBe(7)
+    expect((await gateway.record(0)).bytesReceived).toBe(7)
   })
 
   test("a service that wants a header itself is told of the announced client", async () => {
@@ -192,6 +191,7 @@ describe("a TCP listener", () => {
       localIp: "198.51.100.7",
       remoteAddress: `${client.ip}:${client.port}`,
       localAddress: "198.51.100.7:443",
+      directRemoteAddress: "127.0.0.1:1",
       serverName: "",
     })
     expect(await atService.takeExactly(expected.length + 7)).toEqual(Buffer.concat([expected, Buffer.from("payload")]))

@@ -49,6 +49,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   localIp = ""
   remoteAddress = ""
   localAddress = ""
+  directRemoteAddress = ""
   readonly serverName: string
   readonly #host: ServerConnectionHost
   readonly #output = new Output()
@@ -85,6 +86,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     this.localIp = addresses.localIp
     this.remoteAddress = addresses.remoteAddress
     this.localAddress = addresses.localAddress
+    this.directRemoteAddress = addresses.directRemoteAddress
   }
 
   onData(bytes: Buffer): void {

@@ -42,6 +42,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
   localIp = ""
   remoteAddress = ""
   localAddress = ""
+  directRemoteAddress = ""
   readonly serverName: string
   readonly #host: Http2ServerHost
   readonly #spareHeads: RequestHead[] = []
@@ -70,6 +71,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
     this.localIp = addresses.localIp
     this.remoteAddress = addresses.remoteAddress
     this.localAddress = addresses.localAddress
+    this.directRemoteAddress = addresses.directRemoteAddress
     const { http2, headBytesMax } = this.limits
     writeSettings(this.output, [
       [Setting.maxConcurrentStreams, http2.concurrentStreamsMax],
@@ -236,7 +238,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
     const request = this.#spareHeads.pop() ?? new RequestHead()
     const fault = buildRequestHead(collector, request, this.#host.scheme, isEndStream, this.limits)
     const stream = new Http2ServerStream(this, streamId, request, this, this.#releaseHead)
-    this.streams.set(streamId, stream)
+    this.enter(stream)
     this.guard.onStreamOpened()
     const exchange = this.#host.openExchange(stream)
     // The answers of a draining listener are the last of their connection.
