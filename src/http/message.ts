@@ -29,7 +29,7 @@ export class RequestHead implements MatchInput {
   bodyLength: number = BODY_NONE
   /** Protocol the client wants to switch to, lower-cased; "" = none. */
   upgrade = ""
-  /** The client said `TE: trailers`: it takes a trailer section. */
+  /** The client takes a trailer section: it said `TE: trailers`, or speaks HTTP/2. */
   acceptsTrailers = false
   /** The client said `Expect: 100-continue`: it may hold its body back until it is asked for. */
   expectsContinue = false
@@ -88,6 +88,11 @@ export class RequestHead implements MatchInput {
   /** Whether answers of the gateway's own are gRPC's: not where they are to be translated (semantics sheet 5.3). */
   get expectsGrpcReply(): boolean {
     return this.clientContentType === "" && this.isGrpc()
+  }
+
+  /** The client said `TE: trailers`, and its service is told the same; not every client of HTTP/2 does. */
+  hasTeTrailers(): boolean {
+    return this.acceptsTrailers && this.fields.indexOfId(FieldId.te) >= 0
   }
 
   /** semantics sheet 5.3: `application/grpc` or `application/grpc+…`; grpc-web is not gRPC here. */

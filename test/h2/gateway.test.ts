@@ -78,7 +78,20 @@ describe("to services that speak HTTP/1.1", () => {
     client.data(1, "body")
     client.headers(1, [["x-checksum", "2"]])
     expect(await client.response(1)).toMatchObject({ body: "ok", trailers: ["x-trailer: 1"] })
-    expect((await upstream.request(0)).rawText).toEndWith("\r\n\r\n4\r\nbody\r\n0\r\nx-checksum: 2\r\n\r\n")
+    const request = await upstream.request(0)
+    expect(request.rawText).toEndWith("\r\n\r\n4\r\nbody\r\n0\r\nx-checksum: 2\r\n\r\n")
+    // Trailers of the response need no TE from a client of HTTP/2, and none is invented.
+    expect([request.field("te"), request.field("connection")]).toEqual([null, null])
+  })
+
+  test("te: trailers goes on as a field of the next hop (RFC 9110 10.1.4)", async () => {
+    await using upstream = ScriptedUpstream.start(answer("HTTP/1.1 204 No Content\r\n\r\n"))
+    await using gateway = await startGateway(routesTo(upstream.port))
+    using client = await FrameClient.open(gateway.port(80))
+    client.request(1, { te: "trailers" })
+    await client.response(1)
+    const request = await upstream.request(0)
+    expect([request.field("te"), request.field("connection")]).toEqual(["trailers", "TE"])
   })
 
   test("fields of one hop stay there", async () => {

@@ -11,7 +11,7 @@ export function requestHeadText(head: RequestHead): string {
   let text = `${head.method} ${head.path} HTTP/1.1\r\n${head.fields.lines()}`
   if (head.bodyLength === BODY_UNKNOWN_LENGTH) text += "transfer-encoding: chunked\r\n"
   if (head.upgrade !== "") text += `connection: Upgrade\r\nupgrade: ${head.upgrade}\r\n`
-  else if (head.acceptsTrailers) text += "connection: TE\r\nte: trailers\r\n"
+  else if (head.hasTeTrailers()) text += "connection: TE\r\nte: trailers\r\n"
   return `${text}\r\n`
 }
 

@@ -75,7 +75,7 @@ export class Http2ClientStream extends Http2Stream implements UpstreamStream {
     encoder.add(":path", request.path)
     if (isWebSocket) encoder.add(":protocol", request.upgrade)
     encodeFields(encoder, fields, isWebSocket ? "sec-websocket-key" : "")
-    if (request.acceptsTrailers && fields.indexOfId(FieldId.te) >= 0) encoder.add("te", "trailers")
+    if (request.hasTeTrailers()) encoder.add("te", "trailers")
     this.session.sendFieldBlock(this.id, isEndStream)
   }
 
