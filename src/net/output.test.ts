@@ -162,7 +162,13 @@ describe("a socket that does not take everything", () => {
     const size = fc.oneof(fc.nat(40), fc.constantFrom(16 * KIB - 1, 16 * KIB, 130 * KIB))
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom("text", "bytes"), size }) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("flush", "drain"), size: fc.constant(0) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          kind: fc.constantFrom("flush", "drain", "gather", "stop gathering"),
+          size: fc.constant(0),
+        }),
+      },
     )
     const takes = fc.array(fc.oneof(fc.constantFrom(0, 1, 2), fc.nat(20_000)), { maxLength: 20 })
     fc.assert(
@@ -175,7 +181,8 @@ describe("a socket that does not take everything", () => {
           if (each.kind === "text") output.writeText(text)
           else if (each.kind === "bytes") writeBytes(output, text)
           else if (each.kind === "flush") flushCorked()
-          else output.onDrain()
+          else if (each.kind === "drain") output.onDrain()
+          else output.gathers = each.kind === "gather"
           expected += text
         }
         output.endAfterFlush()
@@ -206,5 +213,83 @@ describe("end", () => {
     expect(socket.isShutDown).toBe(false)
     expect(output.onDrain()).toBe(true)
     expect([socket.received, socket.isShutDown]).toEqual(["abc", true])
+  })
+})
+
+describe("gathering", () => {
+  function gathering(socket: OutputSocket): Output {
+    const output = attached(socket)
+    output.gathers = true
+    return output
+  }
+
+  /** The end of the present turn of the event loop. */
+  const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+  test("what several events have for one socket leaves in one call, when the turn is over", async () => {
+    const socket = new ScriptedSocket()
+    const output = gathering(socket)
+    const other = attached(new ScriptedSocket())
+    for (const text of ["a", "b", "c"]) {
+      output.writeText(text)
+      other.writeText("x")
+      flushCorked()
+    }
+    expect(socket.writeCalls).toBe(0)
+    await endOfTurn()
+    expect([socket.received, socket.writeCalls]).toEqual(["abc", 1])
+  })
+
+  test("as soon as it no longer gathers, the next write takes along what was gathered", async () => {
+    const socket = new ScriptedSocket()
+    const output = gathering(socket)
+    output.writeText("a")
+    flushCorked()
+    output.gathers = false
+    output.writeText("b")
+    flushCorked()
+    expect([socket.received, socket.writeCalls]).toEqual(["ab", 1])
+    await endOfTurn()
+    expect(socket.writeCalls).toBe(1)
+  })
+
+  test("more than a TLS record does not wait, and keeps its place", async () => {
+    const socket = new ScriptedSocket()
+    const output = gathering(socket)
+    const pieces = ["a".repeat(10 * KIB), "b".repeat(10 * KIB), "c".repeat(40 * KIB), "d"]
+    for (const piece of pieces) {
+      writeBytes(output, piece)
+      flushCorked()
+    }
+    expect(socket.received).toBe(pieces.slice(0, 3).join(""))
+    await endOfTurn()
+    expect(socket.received).toBe(pieces.join(""))
+  })
+
+  test("FIN follows what was gathered; a socket that is gone gets nothing", async () => {
+    const socket = new ScriptedSocket()
+    const output = gathering(socket)
+    output.writeText("a")
+    flushCorked()
+    output.endAfterFlush()
+    expect([socket.received, socket.isShutDown]).toEqual(["a", true])
+    const goneSocket = new ScriptedSocket()
+    const gone = gathering(goneSocket)
+    gone.writeText("a")
+    flushCorked()
+    gone.detach()
+    await endOfTurn()
+    expect(goneSocket.writeCalls).toBe(0)
+  })
+
+  test("bytes that the socket does not take wait as ever", async () => {
+    const socket = new ScriptedSocket(1)
+    const output = gathering(socket)
+    output.writeText("abc")
+    flushCorked()
+    await endOfTurn()
+    expect([socket.received, output.waitingBytes]).toEqual(["a", 2])
+    output.onDrain()
+    expect(socket.received).toBe("abc")
   })
 })

@@ -4,6 +4,10 @@
  * All small writes of one event-loop callback are gathered in one scratch buffer and leave in one system call ("cork").
  * The scratch belongs to one Output at a time; whoever writes next sends the other's bytes first. Bytes that the socket
  * does not take wait in the Output, in order, until it drains; whoever produces them is told to stop.
+ *
+ * An Output that carries several messages at once (HTTP/2) may go one step further: what other sockets' events have for
+ * it is gathered until the turn of the event loop is over ("batch"), so that ten responses leave in one TLS record and one
+ * system call.
  */
 /** Holds a head of the largest size and what is usually beside it. */
 const SCRATCH_BYTES = 128 * 1024
@@ -21,8 +25,23 @@ export function flushCorked(): void {
     const used = scratchUsed
     corked = null
     scratchUsed = 0
-    output.sendNow(scratch, 0, used)
+    output.uncork(scratch, used)
   }
+}
+
+/** A batch is at most one TLS record. */
+const BATCH_BYTES = 16 * 1024
+/** Buffers of batches that are out, for the next ones. */
+const SPARE_BATCHES_MAX = 64
+
+const spareBatches: Buffer[] = []
+/** Those with a batch, until the end of the turn. */
+let batching: Output[] = []
+
+function flushBatches(): void {
+  const outputs = batching
+  batching = []
+  for (const output of outputs) output.flushBatch()
 }
 
 /** What an Output needs of a socket; Bun's sockets are this. */
@@ -41,6 +60,11 @@ export class Output {
   #waitingOffset = 0
   #waitingBytes = 0
   #endWhenEmpty = false
+  /** null = nothing is gathered. */
+  #batch: Buffer | null = null
+  #batchBytes = 0
+  /** Whether small writes may wait for the end of the turn, because more is likely to come until then. */
+  gathers = false
   /** Bytes handed to the socket or waiting, over its life. */
   bytesTotal = 0
 
@@ -57,6 +81,7 @@ export class Output {
     this.#socket = null
     this.#waiting = []
     this.#waitingBytes = 0
+    this.#dropBatch()
   }
 
   /** Whether the socket refuses bytes: producers must stop until `onDrain` has returned true. */
@@ -75,7 +100,7 @@ export class Output {
     if (length > SCRATCH_BYTES) {
       this.#claim(0)
       flushCorked()
-      this.sendNow(Buffer.from(text, "latin1"), 0, length)
+      this.#sendPast(Buffer.from(text, "latin1"), 0, length)
       return
     }
     this.#claim(length)
@@ -90,7 +115,7 @@ export class Output {
     if (length >= DIRECT_WRITE_BYTES_MIN) {
       this.#claim(0)
       flushCorked()
-      this.sendNow(bytes, start, end)
+      this.#sendPast(bytes, start, end)
       return
     }
     this.#claim(length)
@@ -102,7 +127,7 @@ export class Output {
   writeThrough(bytes: Buffer): void {
     this.bytesTotal += bytes.length
     flushCorked()
-    this.sendNow(bytes, 0, bytes.length)
+    this.#sendPast(bytes, 0, bytes.length)
   }
 
   /** Makes the scratch this Output's, with room for `length` bytes. */
@@ -111,8 +136,43 @@ export class Output {
     corked = this
   }
 
-  /** Writes past the cork; keeps (a copy of) what the socket does not take. */
-  sendNow(bytes: Buffer, start: number, end: number): void {
+  /** What was corked leaves the scratch: for the socket, or for the batch. */
+  uncork(bytes: Buffer, length: number): void {
+    if (this.#batch === null && !this.gathers) return this.#sendNow(bytes, 0, length)
+    if (this.#batchBytes + length > BATCH_BYTES) this.flushBatch()
+    if (length > BATCH_BYTES) return this.#sendNow(bytes, 0, length)
+    if (this.#batch === null) {
+      this.#batch = spareBatches.pop() ?? Buffer.allocUnsafeSlow(BATCH_BYTES)
+      if (batching.push(this) === 1) setImmediate(flushBatches)
+    }
+    bytes.copy(this.#batch, this.#batchBytes, 0, length)
+    this.#batchBytes += length
+    if (!this.gathers) this.flushBatch()
+  }
+
+  /** Sends what was gathered. */
+  flushBatch(): void {
+    const batch = this.#batch
+    const length = this.#batchBytes
+    if (batch === null) return
+    this.#sendNow(batch, 0, length)
+    this.#dropBatch()
+  }
+
+  #dropBatch(): void {
+    if (this.#batch !== null && spareBatches.length < SPARE_BATCHES_MAX) spareBatches.push(this.#batch)
+    this.#batch = null
+    this.#batchBytes = 0
+  }
+
+  /** Writes past cork and batch, which are empty afterwards. */
+  #sendPast(bytes: Buffer, start: number, end: number): void {
+    this.flushBatch()
+    this.#sendNow(bytes, start, end)
+  }
+
+  /** Keeps (a copy of) what the socket does not take. */
+  #sendNow(bytes: Buffer, start: number, end: number): void {
     const socket = this.#socket
     if (socket === null || start === end) return
     let offset = start
@@ -153,6 +213,7 @@ export class Output {
   /** Sends FIN once everything written so far is out. The reading side stays open. */
   endAfterFlush(): void {
     if (corked === this) flushCorked()
+    this.flushBatch()
     if (this.#waitingBytes > 0) this.#endWhenEmpty = true
     else this.#shutdown()
   }

@@ -86,7 +86,7 @@ export class Http2ClientConnection extends FrameSession {
     const stream = new Http2ClientStream(this, this.#nextStreamId)
     this.#nextStreamId += 2
     this.#requestCount++
-    this.streams.set(stream.id, stream)
+    this.enter(stream)
     if (this.#nextStreamId > STREAM_ID_MAX) this.leave()
     return stream
   }

@@ -26,6 +26,8 @@ const Mode = Object.freeze({ serving: 0, closing: 1, closed: 2 } as const)
 const DECODER_TABLE_BYTES = 4096
 /** Streams we have reset are remembered this long: the peer may not know yet (RFC 9113 section 5.1, "closed"). */
 const RESETS_REMEMBERED_MAX = 256
+/** With fewer streams nothing else is likely to be sent in the same turn of the event loop. */
+const GATHERING_STREAMS_MIN = 2
 /** Opaque bytes of our own PINGs: any eight will do. */
 const PING_BYTES = Buffer.from("gateway?", "latin1")
 
@@ -156,6 +158,7 @@ export abstract class Session implements SocketOwner {
   #tellStreams(): void {
     const streams = [...this.streams.values()]
     this.streams.clear()
+    this.output.gathers = false
     for (const stream of streams) this.cutStream(stream, this.#hasFailed ? "protocol-error" : "connection-gone")
   }
 
@@ -170,8 +173,15 @@ export abstract class Session implements SocketOwner {
 
   forget(stream: Http2Stream): void {
     this.streams.delete(stream.id)
+    if (this.streams.size < GATHERING_STREAMS_MIN) this.output.gathers = false
     this.queue.forget(stream)
     this.onStreamForgotten(stream)
+  }
+
+  /** A stream begins. From the second one on, what they have to send is gathered. */
+  protected enter(stream: Http2Stream): void {
+    this.streams.set(stream.id, stream)
+    if (this.streams.size >= GATHERING_STREAMS_MIN) this.output.gathers = true
   }
 
   rememberReset(streamId: number): void {
