@@ -15,6 +15,7 @@ import { type CommandText, commandTexts, programEpilogue, programSummary } from 
 import {
   parseCertsOptions,
   parseCheckOptions,
+  parseCompletionOptions,
   parseExplainOptions,
   parseLogOptions,
   parseRunOptions,
@@ -97,6 +98,13 @@ async function runCommand(
       if (isUsageError(options)) return refuse(options, terminal)
       const { certsDev } = await import("./certs.ts")
       return certsDev(options, terminal)
+    }
+    case "completion": {
+      const options = parseCompletionOptions(operands, values)
+      if (isUsageError(options)) return refuse(options, terminal)
+      const { completionScript } = await import("./completion.ts")
+      await terminal.out(completionScript(options.shell))
+      return 0
     }
     case "version": {
       const options = parseLogOptions(values)

@@ -3,7 +3,7 @@
  * The environment variable follows from the long name, so none can be forgotten.
  */
 
-export type CommandName = "run" | "check" | "explain" | "test" | "proxy-config" | "certs" | "version"
+export type CommandName = "run" | "check" | "explain" | "test" | "proxy-config" | "certs" | "completion" | "version"
 
 export interface Flag {
   /** Long name without dashes. */
@@ -20,7 +20,7 @@ export interface Flag {
 }
 
 const configurationCommands = ["run", "check", "explain", "test", "proxy-config"] as const
-const allCommands = ["run", "check", "explain", "test", "proxy-config", "certs", "version"] as const
+const allCommands = ["run", "check", "explain", "test", "proxy-config", "certs", "completion", "version"] as const
 
 export const flags: readonly Flag[] = [
   {

@@ -157,6 +157,20 @@ Examples:
   portcullis certs dev --out /etc/portcullis/certs --host '*.example.com' --force
 `
 
+const completionSummary = `Prints a script that completes commands and flags in a shell.
+SHELL is bash, zsh or fish.`
+
+const completionEpilogue = `
+Exit codes:
+  0  printed
+  2  wrong usage
+
+Examples:
+  source <(portcullis completion bash)
+  source <(portcullis completion zsh)
+  portcullis completion fish | source
+`
+
 export const commandTexts: readonly CommandText[] = [
   {
     name: "run",
@@ -205,6 +219,14 @@ export const commandTexts: readonly CommandText[] = [
     description: certsSummary,
     epilogue: certsEpilogue,
     operands: { usage: "dev", help: "what to make: dev" },
+  },
+  {
+    name: "completion",
+    aliases: [],
+    summary: "a completion script for bash, zsh or fish",
+    description: completionSummary,
+    epilogue: completionEpilogue,
+    operands: { usage: "SHELL", help: "bash, zsh or fish" },
   },
   {
     name: "version",

@@ -208,6 +208,24 @@ export function parseCertsOptions(operands: readonly string[], values: FlagValue
 
 const certificateHost = /^(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/
 
+export interface CompletionOptions extends LogOptions {
+  readonly shell: "bash" | "zsh" | "fish"
+}
+
+/** @param operands the shell */
+export function parseCompletionOptions(
+  operands: readonly string[],
+  values: FlagValues,
+): CompletionOptions | UsageError {
+  const log = parseLogOptions(values)
+  if (isUsageError(log)) return log
+  const [shell, ...more] = operands
+  if (more.length > 0 || (shell !== "bash" && shell !== "zsh" && shell !== "fish")) {
+    return usageError("completion: give one shell: bash, zsh or fish", "write source <(portcullis completion bash)")
+  }
+  return { ...log, shell }
+}
+
 export function parseLogOptions(values: FlagValues): LogOptions | UsageError {
   const logLevel = parseChoice("log-level", single(values, "log-level", "info"), logLevels)
   if (isUsageError(logLevel)) return logLevel
