@@ -27,6 +27,9 @@ export class FieldTable {
   appended = ""
   /** Indexes of fields that no HTTP/2 peer may index either (RFC 7541 section 7.1.3); null = none. */
   #neverIndexed: Set<number> | null = null
+  /** The ends of the lines of this text; see `#endsOfAppended`. */
+  #linesOf = ""
+  #lineEnds: number[] = []
 
   /** Forgets everything; the arrays stay. */
   reset(text: string): void {
@@ -183,13 +186,29 @@ export class FieldTable {
       }
     }
     const { appended } = this
-    for (let start = 0, next = 0; start < appended.length; start = next) {
-      next = lineEnd(appended, start)
-      if (!isLineNamed(appended, start, nameLower)) continue
-      const value = appended.slice(start + nameLower.length + 2, next - 2)
-      joined = joined === null ? value : `${joined},${value}`
+    const ends = this.#endsOfAppended()
+    let start = 0
+    for (const end of ends) {
+      if (isLineNamed(appended, start, nameLower)) {
+        const value = appended.slice(start + nameLower.length + 2, end - 2)
+        joined = joined === null ? value : `${joined},${value}`
+      }
+      start = end
     }
     return joined
+  }
+
+  /** Where each appended line ends: found once for all that ask while nothing is appended. */
+  #endsOfAppended(): readonly number[] {
+    const { appended } = this
+    if (this.#linesOf === appended) return this.#lineEnds
+    this.#linesOf = appended
+    this.#lineEnds = []
+    for (let end = 0; end < appended.length; ) {
+      end = lineEnd(appended, end)
+      this.#lineEnds.push(end)
+    }
+    return this.#lineEnds
   }
 
   /** The kept lines in order, then the appended ones. Every line ends in CRLF; no empty line after. */

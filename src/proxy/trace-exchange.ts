@@ -31,8 +31,14 @@ export class TraceOfExchange {
   /** Reads the client's part of the trace, and puts the gateway's in its place. */
   constructor(tracer: Tracer, fields: FieldTable) {
     this.#tracer = tracer
-    const incoming = readTrace((name) => fields.joinedValue(name))
+    const isMentioned = mentionsTrace(fields)
+    const incoming = isMentioned ? readTrace((name) => fields.joinedValue(name)) : null
     this.context = continueTrace(incoming, tracer.samplingPpm)
+    if (!isMentioned) {
+      this.#traceState = ""
+      fields.append("traceparent", formatTraceparent(this.context))
+      return
+    }
     // Without its traceparent a tracestate means nothing.
     if (incoming?.notation !== "w3c") fields.dropNamed("tracestate")
     this.#traceState = fields.joinedValue("tracestate") ?? ""
@@ -57,6 +63,28 @@ export class TraceOfExchange {
     if (!this.context.isSampled) return
     this.#tracer.spans.write(spanOfExchange(this.context, this.#operation, this.#traceState, record))
   }
+}
+
+const traceFieldNames: ReadonlySet<string> = new Set([
+  "traceparent",
+  "tracestate",
+  "b3",
+  "x-b3-traceid",
+  "x-b3-spanid",
+  "x-b3-parentspanid",
+  "x-b3-sampled",
+  "x-b3-flags",
+])
+const traceNameLengths: ReadonlySet<number> = new Set([...traceFieldNames].map((name) => name.length))
+
+/** Whether the client says anything of a trace: most say nothing, and one look at the lengths of the names tells. */
+function mentionsTrace(fields: FieldTable): boolean {
+  const { offsets, count } = fields
+  for (let index = 0; index < count; index++) {
+    const nameLength = (offsets[(index << 2) + 1] as number) - (offsets[index << 2] as number)
+    if (traceNameLengths.has(nameLength) && traceFieldNames.has(fields.nameAt(index).toLowerCase())) return true
+  }
+  return false
 }
 
 /** @param value "" = the field is left out */

@@ -78,20 +78,47 @@ function compileText(format: string): AccessLogFormat | { readonly error: string
 }
 
 function compileJson(fields: Readonly<Record<string, string>>): AccessLogFormat | { readonly error: string } {
-  const compiled: Part[] = []
+  const compiled: Member[] = []
   for (const [key, template] of Object.entries(fields)) {
     const parts = compileParts(template)
     if ("error" in parts) return parts
     const [part] = parts
     if (part === undefined) return { error: `the field ${key} has no operator` }
-    compiled.push({ ...part, text: `${compiled.length === 0 ? "{" : ","}${JSON.stringify(key)}:` })
+    compiled.push(new Member(`${compiled.length === 0 ? "{" : ","}${JSON.stringify(key)}:`, part))
   }
   return {
     format(record) {
       let line = ""
-      for (const part of compiled) line += part.text + renderJson(part, part.read === null ? null : part.read(record))
+      for (const member of compiled) line += member.render(record)
       return `${line}}\n`
     },
+  }
+}
+
+/**
+ * One key of a JSON line with its value. Most values are those of the line before (addresses, cluster, protocol, status):
+ * their text is kept, which costs a comparison and saves escaping and joining.
+ */
+class Member {
+  readonly #key: string
+  readonly #part: Part
+  #value: string | number | null = null
+  #text: string
+
+  /** @param key with the comma before and the colon behind */
+  constructor(key: string, part: Part) {
+    this.#key = key
+    this.#part = part
+    this.#text = `${key}null`
+  }
+
+  render(record: AccessLogRecord): string {
+    const { read } = this.#part
+    const value = read === null ? null : read(record)
+    if (value === this.#value) return this.#text
+    this.#value = value
+    this.#text = this.#key + renderJson(this.#part, value)
+    return this.#text
   }
 }
 

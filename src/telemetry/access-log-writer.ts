@@ -19,6 +19,9 @@ const flushIntervalMs = 200
 /** Pending text while a write is under way. Counted in characters, of which nearly all are one byte. */
 const queueCharactersMax = 4 * 1024 * 1024
 
+/** Holds a usual write; more than that gets a place of its own. */
+const encodedBytesKept = 4 * flushCharacters
+
 export interface AccessLogWriterOptions {
   readonly format: AccessLogFormat
   readonly output: LogOutput
@@ -40,6 +43,7 @@ export class AccessLogWriter implements AccessLogSink {
   #isDue = false
   #isWriting = false
   #isFailing = false
+  #encoded: Buffer | null = null
   #isClosed = false
   #onDrained: (() => void)[] = []
 
@@ -91,13 +95,22 @@ export class AccessLogWriter implements AccessLogSink {
   #flushWhenPossible(): void {
     if (this.#isWriting || this.#pendingLines === 0) return
     if (!this.#isDue && this.#pending.length < flushCharacters) return
-    const bytes = Buffer.from(this.#pending)
+    const bytes = this.#encode(this.#pending)
     const lines = this.#pendingLines
     this.#pending = ""
     this.#pendingLines = 0
     this.#isDue = false
     this.#isWriting = true
     this.#output.write(bytes, (failure) => this.#onWritten(lines, failure))
+  }
+
+  /** One write is under way at a time: its bytes have the same place as those before. */
+  #encode(text: string): Buffer {
+    // A character is at most three bytes of UTF-8.
+    const bytesMax = text.length * 3
+    if (bytesMax > encodedBytesKept) return Buffer.from(text)
+    this.#encoded ??= Buffer.allocUnsafeSlow(encodedBytesKept)
+    return this.#encoded.subarray(0, this.#encoded.write(text))
   }
 
   #onWritten(lines: number, failure: string | null): void {
