@@ -48,6 +48,13 @@ test("JSON: Envoy's fields for each certificate, by server", () => {
   })
 })
 
+test("metrics: which servers have newest certificates that cannot be used", () => {
+  expect(certificateMetricFamilies(sampleTlsServers)[1]?.samples).toEqual([
+    { labels: { listener: "0.0.0.0_8443", server_names: "shop.example" }, value: 0 },
+    { labels: { listener: "0.0.0.0_8443", server_names: "*" }, value: 1 },
+  ])
+})
+
 test("metrics: when each certificate in service expires", () => {
   expect(certificateMetricFamilies(sampleTlsServers)[0]?.samples).toEqual([
     {

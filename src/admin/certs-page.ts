@@ -54,7 +54,7 @@ export function certsText(servers: readonly TlsServerView[], nowUnixMs: number):
     .join("")
 }
 
-/** When what is in service expires, for alerts. */
+/** When what is in service expires, and whether what should have replaced it could not: for alerts. */
 export function certificateMetricFamilies(servers: readonly TlsServerView[]): readonly MetricFamily[] {
   return [
     {
@@ -67,6 +67,15 @@ export function certificateMetricFamilies(servers: readonly TlsServerView[]): re
           value: validToUnixMs / 1000,
         })),
       ),
+    },
+    {
+      name: "portcullis_certificate_problem",
+      help: "1 = the newest certificate of a TLS server cannot be used; the one before serves, where there is one.",
+      type: "gauge",
+      samples: servers.map(({ listener, serverNames, problem }) => ({
+        labels: { listener, server_names: serverNames.join(",") || "*" },
+        value: problem === "" ? 0 : 1,
+      })),
     },
   ]
 }
