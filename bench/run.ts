@@ -20,6 +20,8 @@ import { formatFigures, formatOutcome, formatReport, type ScenarioOutcome } from
 import type { Scenario } from "./scenario.ts"
 import { compileTime } from "./scenarios/compile-time.ts"
 import { forwardedTcp } from "./scenarios/forwarded-tcp.ts"
+import { grpcUnary } from "./scenarios/grpc.ts"
+import { http2Get } from "./scenarios/http2.ts"
 import { manyVirtualServices, proxiedGet, richRules } from "./scenarios/proxied-get.ts"
 import { stalledReader } from "./scenarios/stalled-reader.ts"
 import { startUp } from "./scenarios/start-up.ts"
@@ -34,6 +36,8 @@ const scenarios: readonly Scenario[] = [
   stalledReader,
   forwardedTcp,
   httpsGet,
+  http2Get,
+  grpcUnary,
   handshakes,
   mutualHandshakes,
   compileTime,

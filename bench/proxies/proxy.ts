@@ -32,6 +32,8 @@ export interface Peer {
   readonly tls: ClientTls | null
   /** One line for the report; null where the proxy is not installed. */
   readVersion(): string | null
+  /** Whether it serves, where a GET over HTTP/1.1 cannot tell. */
+  readonly isReady?: (port: number, host: string) => Promise<boolean>
   /** Writes the configuration and returns how to start the process. */
   prepare(plan: ProxyPlan): Promise<Command>
 }
@@ -52,7 +54,10 @@ export async function startProxy(
   const port = await findFreePort()
   const command = await proxy.prepare({ port, upstreamPort, hosts, folder: await makeFolder(folder, proxy.name) })
   const lastHost = hosts[hosts.length - 1] ?? ""
-  const process = await startProcess(command, () => answers(port, lastHost, "/api/ready", proxy.tls))
+  const process = await startProcess(
+    command,
+    () => proxy.isReady?.(port, lastHost) ?? answers(port, lastHost, "/api/ready", proxy.tls),
+  )
   return { name: proxy.name, port, process }
 }
 
