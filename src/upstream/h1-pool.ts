@@ -5,6 +5,7 @@
  * Nothing is queued without a limit: the cluster's circuit breaker says how many connections there may be, how many
  * requests may wait and how many may be under way (Istio semantics sheet 6.5; Envoy: ConnPoolImplBase).
  */
+
 import type { ClusterSpec } from "../compile/snapshot.ts"
 import { type ClientConnectionOwner, H1ClientConnection } from "../http/h1/client-connection.ts"
 import type { HttpLimits } from "../http/limits.ts"
@@ -12,6 +13,7 @@ import type { UpstreamFailure } from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
+import { ConnectionCounts, PendingRequests } from "./pool-books.ts"
 import type { ConnectionIdentity, TransportEnvironment, UpstreamTransport } from "./transport.ts"
 
 /** What all pools of the gateway share. */
@@ -36,9 +38,8 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
   /** 0 = never. */
   readonly #idleTimeoutMs: number
   readonly #idle: H1ClientConnection[] = []
-  readonly #waiting: UpstreamRequester[] = []
-  #connectionCount = 0
-  #connectingCount = 0
+  readonly #pending: PendingRequests
+  readonly #connections: ConnectionCounts
 
   constructor(
     endpoint: Endpoint<HttpPool>,
@@ -48,6 +49,8 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
     identity: ConnectionIdentity,
   ) {
     this.#endpoint = endpoint
+    this.#pending = new PendingRequests(endpoint.clusterStats)
+    this.#connections = new ConnectionCounts(endpoint)
     this.#spec = spec
     this.#environment = environment
     this.#transport = transport
@@ -69,7 +72,7 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
   }
 
   get connectionCount(): number {
-    return this.#connectionCount
+    return this.#connections.total
   }
 
   acquire(requester: UpstreamRequester): H1ClientConnection | "overflow" | null {
@@ -86,9 +89,7 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
       clusterStats.upstreamRqPendingOverflow++
       return "overflow"
     }
-    this.#waiting.push(requester)
-    clusterStats.upstreamRqPendingTotal++
-    clusterStats.upstreamRqPendingActive++
+    this.#pending.add(requester)
     this.#connectForWaiting()
     return null
   }
@@ -106,10 +107,7 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
 
   /** A connection that is being made for the requester will serve somebody else, or idle. */
   cancel(requester: UpstreamRequester): void {
-    const index = this.#waiting.indexOf(requester)
-    if (index < 0) return
-    this.#waiting.splice(index, 1)
-    this.#endpoint.clusterStats.upstreamRqPendingActive--
+    this.#pending.cancel(requester)
   }
 
   closeIdle(): void {
@@ -139,23 +137,18 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
   /** As many as wait, if the circuit breaker lets it; an endpoint without any connection may always have one. */
   #connectForWaiting(): void {
     const { breaker, clusterStats } = this.#endpoint
-    while (this.#connectingCount < this.#waiting.length) {
+    while (this.#connections.connecting < this.#pending.count) {
       if (!breaker.admitsConnection) {
         clusterStats.upstreamCxOverflow++
-        if (this.#connectionCount > 0) return
+        if (this.#connections.total > 0) return
       }
       this.#connect()
     }
   }
 
   #connect(): void {
-    const { clusterStats } = this.#endpoint
-    this.#connectionCount++
-    this.#connectingCount++
-    this.#endpoint.connectionsTotal++
-    clusterStats.upstreamCxTotal++
-    clusterStats.upstreamCxHttp1Total++
-    clusterStats.upstreamCxActive++
+    this.#connections.started()
+    this.#endpoint.clusterStats.upstreamCxHttp1Total++
     const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec.connectTimeoutMs)
     const { address, port } = this.#endpoint
     attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
@@ -163,29 +156,13 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
     )
   }
 
-  /**
-   * Everybody who waits is told: they would only wait for the same (Envoy: purgePendingStreams).
-   * @param reason Envoy's transport failure reason; "" = it took too long
-   */
+  /** @param reason Envoy's transport failure reason; "" = it took too long */
   onConnectFailed(reason: string): void {
-    this.#connectingCount--
-    this.#connectionGone()
-    const { clusterStats } = this.#endpoint
-    this.#endpoint.connectFailures++
-    clusterStats.upstreamCxConnectFail++
-    if (reason === "") clusterStats.upstreamCxConnectTimeout++
-    const failure: UpstreamFailure = {
-      kind: reason === "" ? "connect-timeout" : "connect-failure",
-      transportReason: reason,
-      isStaleConnection: false,
-    }
-    const waiting = this.#waiting.splice(0)
-    clusterStats.upstreamRqPendingActive -= waiting.length
-    for (const requester of waiting) requester.onConnectFailure(failure)
+    this.#pending.failAll(this.#connections.failed(reason))
   }
 
   onConnected(connection: H1ClientConnection): void {
-    this.#connectingCount--
+    this.#connections.connected()
     connection.openedAtMs = this.#environment.coarseNowMs
     this.#offer(connection)
   }
@@ -209,10 +186,10 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
 
   #offer(connection: H1ClientConnection): void {
     const { breaker, clusterStats } = this.#endpoint
-    while (this.#waiting.length > 0) {
+    while (this.#pending.count > 0) {
       // The one it goes to still counts as waiting.
       const isAdmitted = breaker.admitsRequest
-      const requester = this.#nextWaiting()
+      const requester = this.#pending.next()
       if (requester === undefined) break
       if (isAdmitted) {
         requester.onReady(connection)
@@ -229,24 +206,12 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
     }
   }
 
-  #nextWaiting(): UpstreamRequester | undefined {
-    const requester = this.#waiting.shift()
-    if (requester !== undefined) this.#endpoint.clusterStats.upstreamRqPendingActive--
-    return requester
-  }
-
   onClosed(connection: H1ClientConnection): void {
     const index = this.#idle.lastIndexOf(connection)
     if (index >= 0) this.#idle.splice(index, 1)
-    this.#connectionGone()
+    this.#connections.closed()
     // What it would have served next needs another one.
     this.#connectForWaiting()
-  }
-
-  #connectionGone(): void {
-    this.#connectionCount--
-    this.#endpoint.clusterStats.upstreamCxActive--
-    this.#endpoint.clusterStats.upstreamCxDestroy++
   }
 }
 

@@ -6,6 +6,7 @@
  * Nothing is queued without a limit: the cluster's circuit breaker counts here as it does for HTTP/1.1 (Istio semantics
  * sheet 6.5).
  */
+
 import type { ConnectionLimits } from "../compile/cluster-policies.ts"
 import type { ClusterSpec } from "../compile/snapshot.ts"
 import { Http2ClientConnection, type Http2ClientOwner } from "../http/h2/client-connection.ts"
@@ -17,6 +18,7 @@ import type { Endpoint } from "./endpoint.ts"
 import type { PoolEnvironment } from "./h1-pool.ts"
 import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
 import { Http2Probe } from "./http2-probe.ts"
+import { ConnectionCounts, PendingRequests } from "./pool-books.ts"
 import type { ConnectionIdentity, UpstreamTransport } from "./transport.ts"
 
 /** Requests that wait for one connection to be made, at most; how many it will really take is known only then. */
@@ -35,9 +37,8 @@ export class H2Pool implements HttpPool {
   readonly #identity: ConnectionIdentity
   /** Those that take requests, oldest first. */
   readonly #ready: Http2ClientConnection[] = []
-  readonly #waiting: UpstreamRequester[] = []
-  #connectionCount = 0
-  #connectingCount = 0
+  readonly #pending: PendingRequests
+  readonly #connections: ConnectionCounts
 
   constructor(
     endpoint: Endpoint<HttpPool>,
@@ -47,6 +48,8 @@ export class H2Pool implements HttpPool {
     identity: ConnectionIdentity,
   ) {
     this.#endpoint = endpoint
+    this.#pending = new PendingRequests(endpoint.clusterStats)
+    this.#connections = new ConnectionCounts(endpoint)
     this.#spec = spec
     this.#environment = environment
     this.#transport = transport
@@ -66,7 +69,7 @@ export class H2Pool implements HttpPool {
   }
 
   get connectionCount(): number {
-    return this.#connectionCount
+    return this.#connections.total
   }
 
   // --- requests ------------------------------------------------------------------------------------------------------
@@ -84,9 +87,7 @@ export class H2Pool implements HttpPool {
       clusterStats.upstreamRqPendingOverflow++
       return "overflow"
     }
-    this.#waiting.push(requester)
-    clusterStats.upstreamRqPendingTotal++
-    clusterStats.upstreamRqPendingActive++
+    this.#pending.add(requester)
     this.#connectForWaiting()
     return null
   }
@@ -112,22 +113,18 @@ export class H2Pool implements HttpPool {
 
   /** A connection that is being made for the requester will serve somebody else, or idle. */
   cancel(requester: UpstreamRequester): void {
-    const index = this.#waiting.indexOf(requester)
-    if (index < 0) return
-    this.#waiting.splice(index, 1)
-    this.#endpoint.clusterStats.upstreamRqPendingActive--
+    this.#pending.cancel(requester)
   }
 
   #serveWaiting(): void {
     const { breaker, clusterStats } = this.#endpoint
-    while (this.#waiting.length > 0) {
+    while (this.#pending.count > 0) {
       const connection = this.#connectionWithPlace()
       if (connection === undefined) return this.#connectForWaiting()
       // The one it goes to still counts as waiting.
       const isAdmitted = breaker.admitsRequest
-      const requester = this.#waiting.shift()
+      const requester = this.#pending.next()
       if (requester === undefined) return
-      clusterStats.upstreamRqPendingActive--
       if (isAdmitted) {
         requester.onReady(this.#openStream(connection))
       } else {
@@ -173,23 +170,18 @@ export class H2Pool implements HttpPool {
   #connectForWaiting(): void {
     const { breaker, clusterStats } = this.#endpoint
     const waitingPerConnection = Math.min(WAITING_PER_CONNECTION_MAX, this.#spec.limits.maxConcurrentStreams)
-    while (this.#connectingCount * waitingPerConnection < this.#waiting.length) {
+    while (this.#connections.connecting * waitingPerConnection < this.#pending.count) {
       if (!breaker.admitsConnection) {
         clusterStats.upstreamCxOverflow++
-        if (this.#connectionCount > 0) return
+        if (this.#connections.total > 0) return
       }
       this.#connect()
     }
   }
 
   #connect(): void {
-    const { clusterStats } = this.#endpoint
-    this.#connectionCount++
-    this.#connectingCount++
-    this.#endpoint.connectionsTotal++
-    clusterStats.upstreamCxTotal++
-    clusterStats.upstreamCxHttp2Total++
-    clusterStats.upstreamCxActive++
+    this.#connections.started()
+    this.#endpoint.clusterStats.upstreamCxHttp2Total++
     const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec)
     const { address, port } = this.#endpoint
     attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
@@ -197,29 +189,13 @@ export class H2Pool implements HttpPool {
     )
   }
 
-  /**
-   * Everybody who waits is told: they would only wait for the same (Envoy: purgePendingStreams).
-   * @param reason Envoy's transport failure reason; "" = it took too long
-   */
+  /** @param reason Envoy's transport failure reason; "" = it took too long */
   onConnectFailed(reason: string): void {
-    this.#connectingCount--
-    this.#connectionGone()
-    const { clusterStats } = this.#endpoint
-    this.#endpoint.connectFailures++
-    clusterStats.upstreamCxConnectFail++
-    if (reason === "") clusterStats.upstreamCxConnectTimeout++
-    const failure: UpstreamFailure = {
-      kind: reason === "" ? "connect-timeout" : "connect-failure",
-      transportReason: reason,
-      isStaleConnection: false,
-    }
-    const waiting = this.#waiting.splice(0)
-    clusterStats.upstreamRqPendingActive -= waiting.length
-    for (const requester of waiting) requester.onConnectFailure(failure)
+    this.#pending.failAll(this.#connections.failed(reason))
   }
 
   onReady(connection: Http2ClientConnection): void {
-    this.#connectingCount--
+    this.#connections.connected()
     connection.idleSinceMs = this.coarseNowMs
     this.#ready.push(connection)
     this.#serveWaiting()
@@ -242,15 +218,9 @@ export class H2Pool implements HttpPool {
 
   onClosed(connection: Http2ClientConnection): void {
     this.onLeaving(connection)
-    this.#connectionGone()
+    this.#connections.closed()
     // What it would have served next needs another one.
     this.#connectForWaiting()
-  }
-
-  #connectionGone(): void {
-    this.#connectionCount--
-    this.#endpoint.clusterStats.upstreamCxActive--
-    this.#endpoint.clusterStats.upstreamCxDestroy++
   }
 }
 
