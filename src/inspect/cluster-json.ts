@@ -1,5 +1,14 @@
 /** Envoy's `Cluster`, and its endpoints as `/clusters` lists them (Istio semantics sheet 6, 7, 10). */
 import type { ClusterSpec, EndpointSpec, ResourceName } from "../compile/snapshot.ts"
+import {
+  circuitBreakersJson,
+  commonLbConfigJson,
+  connectionOptionsJson,
+  healthChecksJson,
+  httpProtocolOptionsJson,
+  outlierDetectionJson,
+  upstreamTransportSocketJson,
+} from "./cluster-policies-json.ts"
 import { durationText, type JsonObject, message } from "./json-value.ts"
 import { addressJson } from "./listener-json.ts"
 
@@ -24,22 +33,23 @@ export function clusterType(spec: ClusterSpec): "STATIC" | "STRICT_DNS" | "LOGIC
 }
 
 export function clusterJson(spec: ClusterSpec): JsonObject {
+  const { loadBalancer, hash } = spec
   return message({
     name: spec.name,
     type: clusterType(spec),
     connectTimeout: durationText(spec.connectTimeoutMs),
-    metadata: spec.destinationRule === null ? null : destinationRuleMetadata(spec.destinationRule),
-    lbPolicy: lbPolicies[spec.loadBalancer],
+    lbPolicy: lbPolicies[loadBalancer],
     loadAssignment: { clusterName: spec.name, endpoints: localitiesJson(spec.discovery.endpoints) },
-    typedExtensionProtocolOptions:
-      spec.protocol === "http2"
-        ? {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-              explicitHttpConfig: { http2ProtocolOptions: {} },
-            },
-          }
-        : null,
+    healthChecks: healthChecksJson(spec),
+    circuitBreakers: circuitBreakersJson(spec.limits),
+    typedExtensionProtocolOptions: httpProtocolOptionsJson(spec),
+    outlierDetection: outlierDetectionJson(spec.outlierDetection),
+    ringHashLbConfig: loadBalancer === "ring-hash" && hash !== null ? { minimumRingSize: `${hash.ringSizeMin}` } : null,
+    maglevLbConfig: loadBalancer === "maglev" && hash !== null ? { tableSize: `${hash.tableSize}` } : null,
+    commonLbConfig: commonLbConfigJson(spec),
+    transportSocket: upstreamTransportSocketJson(spec),
+    metadata: spec.destinationRule === null ? null : destinationRuleMetadata(spec.destinationRule),
+    upstreamConnectionOptions: connectionOptionsJson(spec.limits),
   })
 }
 
