@@ -22,6 +22,7 @@ import { compileTime } from "./scenarios/compile-time.ts"
 import { forwardedTcp } from "./scenarios/forwarded-tcp.ts"
 import { grpcUnary } from "./scenarios/grpc.ts"
 import { http2Get } from "./scenarios/http2.ts"
+import { observed } from "./scenarios/observed.ts"
 import { manyVirtualServices, proxiedGet, richRules } from "./scenarios/proxied-get.ts"
 import { stalledReader } from "./scenarios/stalled-reader.ts"
 import { startUp } from "./scenarios/start-up.ts"
@@ -32,6 +33,7 @@ const scenarios: readonly Scenario[] = [
   proxiedGet,
   manyVirtualServices,
   richRules,
+  observed,
   streamedBody,
   stalledReader,
   forwardedTcp,
