@@ -9,8 +9,6 @@
  * Retry safety is a matter of where: once a byte of a response has gone to the client nothing is tried again.
  */
 import type { ForwardAction, RetryPolicy } from "../compile/snapshot.ts"
-import { FieldId } from "../http/field-names.ts"
-import { httpStatusOfGrpc } from "../http/grpc-status.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type {
   DownstreamStream,
@@ -24,6 +22,7 @@ import type { Cluster } from "../upstream/cluster.ts"
 import type { Endpoint } from "../upstream/endpoint.ts"
 import type { HttpPool, ReadyUpstream, UpstreamRequester } from "../upstream/http-pool.ts"
 import { FailedTries } from "./failed-tries.ts"
+import { judgedStatus } from "./judged-status.ts"
 import {
   failureFlag,
   failureText,
@@ -242,7 +241,10 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       return
     }
     this.#cluster.stats.countResponse(head.status)
-    if (this.#endpoint !== null) this.#cluster.recordResponse(this.#endpoint, this.#judgedStatus(head))
+    const cluster = this.#cluster
+    if (this.#endpoint !== null && cluster.spec.outlierDetection !== null) {
+      cluster.recordResponse(this.#endpoint, judgedStatus(stream.request, head))
+    }
     this.#finishRetry()
     const policy = this.#policy
     if (policy !== null && retriesResponse(policy, head) && repeatsAfterDelivery(policy, stream.request)) {
@@ -264,13 +266,6 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   /** Since the complete request; 0 while it is still coming. */
   #elapsedMs(): number {
     return this.#isRequestEnded ? performance.now() - this.#requestEndedAtMs : 0
-  }
-
-  /** What outlier detection hears: of a trailers-only gRPC response its own status, as HTTP's (Envoy: router filter). */
-  #judgedStatus(head: ResponseHead): number {
-    if (head.status !== 200 || this.#cluster.spec.outlierDetection === null) return head.status
-    const grpcStatus = head.fields.valueOfId(FieldId.grpcStatus)
-    return grpcStatus === null || !this.#owner.stream.request.isGrpc() ? 200 : httpStatusOfGrpc(Number(grpcStatus))
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
