@@ -94,6 +94,9 @@ export class H2Pool implements HttpPool {
 
   /** One that is too old is taken out of service on the way. */
   #connectionWithPlace(): Http2ClientConnection | undefined {
+    // Nearly always the first one will do: nothing is copied for it.
+    const first = this.#ready[0]
+    if (first !== undefined && this.#spec.limits.maxConnectionDurationMs === 0 && first.hasCapacity) return first
     for (const connection of [...this.#ready]) {
       if (this.#isTooOld(connection)) this.#retire(connection)
       else if (connection.hasCapacity) return connection

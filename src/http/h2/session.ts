@@ -91,6 +91,7 @@ export abstract class Session implements SocketOwner {
   }
 
   onEnd(): void {
+    this.output.flushBatch()
     this.socket?.end()
   }
 
