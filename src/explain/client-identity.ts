@@ -11,6 +11,8 @@ import { forwardedClientCert } from "../security/forwarded-client-cert.ts"
 
 /** Certificates between a client's own and an authority. */
 const chainLengthMax = 10
+/** `id-kp-clientAuth` */
+const clientAuthenticationOid = "1.3.6.1.5.5.7.3.2"
 
 /** What the TLS servers of a snapshot are served with, as far as it is known. */
 export type KnownCredentials = ReadonlyMap<FilterChain, CheckedCredentials>
@@ -60,7 +62,7 @@ export function explainClient(
   if (policy === null) return known(null)
   const material = credentials?.material ?? null
   const [certificate = null] = shown
-  const verificationError = certificate === null ? "" : whyUnverified(shown, material?.authoritiesPem ?? [])
+  const verificationError = certificate === null ? "" : whyUnverified(shown, material?.authoritiesPem ?? [], nowUnixMs)
   const handshake = { alpnProtocol: "", peerCertificate: certificate, verificationError }
   const verdict = judgeClient(handshake, policy, tls.mode === "mutual", nowUnixMs)
   switch (verdict.kind) {
@@ -83,19 +85,45 @@ function known(verdict: ClientVerdict | null, forwarded = ""): ExplainedClient {
   return { verdict, forwardedClientCert: forwarded, isConnectionClosed: false, notes: [] }
 }
 
-/** BoringSSL's name of what is wrong; "" = the chain ends at one of the authorities. */
-function whyUnverified(shown: readonly X509Certificate[], authoritiesPem: readonly string[]): string {
+/** BoringSSL's name of what is wrong, found in its order: whether there is a chain, what it is for, its time; "" = nothing. */
+function whyUnverified(
+  shown: readonly X509Certificate[],
+  authoritiesPem: readonly string[],
+  nowUnixMs: number,
+): string {
+  const chain = chainOf(shown, authoritiesPem)
+  if (chain === null) return "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"
+  if (!chain.every(mayIdentifyClients)) return "INVALID_PURPOSE"
+  if (chain.some(({ validFrom }) => Date.parse(validFrom) > nowUnixMs)) return "CERT_NOT_YET_VALID"
+  if (chain.some(({ validTo }) => Date.parse(validTo) < nowUnixMs)) return "CERT_HAS_EXPIRED"
+  return ""
+}
+
+/** From the client's own certificate to an authority; null = it does not lead to one. */
+function chainOf(
+  shown: readonly X509Certificate[],
+  authoritiesPem: readonly string[],
+): readonly X509Certificate[] | null {
   const authorities = authoritiesPem.flatMap((pem) => {
     const read = readCertificates(pem)
     return "error" in read ? [] : read
   })
+  const chain: X509Certificate[] = []
   let current = shown[0]
-  for (let length = 0; current !== undefined && length < chainLengthMax; length++) {
+  while (current !== undefined && chain.length < chainLengthMax) {
     const subject: X509Certificate = current
-    if (authorities.some((authority) => isIssuedBy(subject, authority))) return ""
+    chain.push(subject)
+    const authority = authorities.find((candidate) => isIssuedBy(subject, candidate))
+    if (authority !== undefined) return [...chain, authority]
     current = shown.find((candidate) => candidate !== subject && isIssuedBy(subject, candidate))
   }
-  return "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"
+  return null
+}
+
+/** RFC 5280 section 4.2.1.12: without the extension a certificate is for everything; of authorities it says the same. */
+function mayIdentifyClients(certificate: X509Certificate): boolean {
+  const purposes: readonly string[] | undefined = certificate.keyUsage
+  return purposes === undefined || purposes.includes(clientAuthenticationOid)
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -5,12 +5,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import fc from "fast-check"
 import { explained, snapshotOf } from "../../src/explain/explain.fixture.ts"
-import type { Explanation, Outcome } from "../../src/explain/explanation.ts"
+import type { Explanation } from "../../src/explain/explanation.ts"
 import { parseUrl, type RequestToExplain, requestHeadBytes } from "../../src/explain/request-to-explain.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
 import { exchangeOnce } from "../harness/raw-client.ts"
 import { GATEWAY_YAML, serviceYaml, virtualServiceYaml, yamlOf } from "../harness/routes-to.ts"
 import { ScriptedUpstream, type UpstreamExchange } from "../harness/scripted-upstream.ts"
+import { asSeen, type Seen, withoutRandom } from "./seen.ts"
 
 const configurations = 100
 const requestsPerConfiguration = 12
@@ -158,16 +159,6 @@ test("what explain says is what the running gateway does", async () => {
   await fc.assert(property, { numRuns: configurations })
 }, 60_000)
 
-/** What one exchange shows, whichever side tells it. */
-interface Seen {
-  readonly status: number
-  readonly location: string | null
-  /** Of the gateway's own answer; "" where a service answers. */
-  readonly body: string
-  /** `PORT` of the service and the head it got, without what is random; "" = none. */
-  readonly upstream: string
-}
-
 async function send(one: RequestToExplain): Promise<Seen> {
   const url = parseUrl(one.url)
   if ("error" in url) throw new Error(url.error)
@@ -180,25 +171,6 @@ async function send(one: RequestToExplain): Promise<Seen> {
   const service = red.requests.length > redBefore ? red : blue
   const head = service.requests.at(-1)?.headText ?? ""
   return { status: 200, location: null, body: "", upstream: `${service.port} ${withoutRandom(head)}` }
-}
-
-function asSeen({ cluster, upstreamRequest, response }: Outcome): Seen {
-  if (response !== null) {
-    const location = response.headers.find(({ name }) => name === "location")?.value ?? null
-    return { status: response.status, location, body: response.body, upstream: "" }
-  }
-  if (upstreamRequest === null) throw new Error("neither forwarded nor answered")
-  const [endpoint = ""] = cluster?.endpoints ?? []
-  const lines = upstreamRequest.headers.map(({ name, value }) => `${name}: ${value}`)
-  const head = `${upstreamRequest.method} ${upstreamRequest.path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`
-  return { status: 200, location: null, body: "", upstream: `${endpoint.split(":")[1]} ${withoutRandom(head)}` }
-}
-
-function withoutRandom(head: string): string {
-  return head
-    .replace(/^x-request-id: .*$/m, "x-request-id: RANDOM")
-    .replace(/: \r\n/g, ":\r\n")
-    .replaceAll(": \r\n", ":\r\n")
 }
 
 /** The story fits its end: rules before the one that matched, and no rule without a virtual host. */
