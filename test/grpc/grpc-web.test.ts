@@ -140,6 +140,20 @@ describe("HTTP/1.1", () => {
     expect(fromText(body.toString("latin1"))).toEqual(Buffer.concat(expected))
   })
 
+  test("a client that goes away in the middle of its request or of its response cancels the service's call", async () => {
+    for (const isComplete of [false, true]) {
+      await using upstream = FrameUpstream.start()
+      await using under = await startGateway(onGrpcWebPort(grpcRoutesTo([upstream.port])))
+      using client = await RawClient.connect(under.port(80))
+      const bytes = request(METHODS.fullDuplexCall, TEXT, UNARY.toString("base64"))
+      client.send(bytes.subarray(0, isComplete ? bytes.length : -2))
+      const { streamId } = await upstream.request(0)
+      client.close()
+      await (await upstream.connection(0)).resetOf(streamId)
+      expect((await under.record(0)).responseFlags).toBe("DC")
+    }
+  })
+
   test("a connection serves calls and other requests one after the other", async () => {
     using client = await RawClient.connect(gateway.port(80))
     for (const type of [BINARY, TEXT, BINARY]) {
