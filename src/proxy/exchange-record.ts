@@ -25,6 +25,9 @@ export interface LoggedExchange {
   readonly responseBodyBytes: number
 }
 
+/** Read once: the runtime works it out anew each time. */
+const startOfProcessUnixMs = performance.timeOrigin
+
 export class ExchangeRecord implements AccessLogRecord {
   readonly #exchange: LoggedExchange
 
@@ -33,7 +36,7 @@ export class ExchangeRecord implements AccessLogRecord {
   }
 
   get startUnixMs(): number {
-    return performance.timeOrigin + this.#exchange.startedAtMs
+    return startOfProcessUnixMs + this.#exchange.startedAtMs
   }
   get method(): string {
     return this.#exchange.stream.request.method
