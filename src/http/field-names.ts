@@ -147,6 +147,9 @@ function idSet(ids: readonly number[]): Uint8Array {
   return set
 }
 
+/** Ids that stand for several names: the name still has to be compared. */
+export const IS_GROUP = idSet([FieldId.unknown, FieldId.clientControl, FieldId.meshMetadata])
+
 /** Indexed by FieldId: 1 = in the set. */
 export const IS_HOP_BY_HOP = idSet(HOP_BY_HOP)
 export const IS_MADE_BY_CODEC = idSet(MADE_BY_CODEC)

@@ -9,7 +9,7 @@
  * Text is latin1: one character per byte. Editing never moves text: a field is marked dropped, new lines are appended;
  * what goes out is runs of kept lines as slices, then `appended`.
  */
-import { equalsLowerAt, FieldId, fieldIdOf, IS_MADE_BY_CODEC } from "./field-names.ts"
+import { equalsLowerAt, FieldId, fieldIdOf, IS_GROUP, IS_MADE_BY_CODEC } from "./field-names.ts"
 
 const INITIAL_FIELDS = 24
 const COLON = 0x3a
@@ -180,10 +180,13 @@ export class FieldTable {
   /** Kept and appended values of a field joined with `,` (semantics sheet 2.4); null = absent. @param nameLower lower-cased. */
   joinedValue(nameLower: string): string | null {
     let joined: string | null = null
-    for (let index = 0; index < this.count; index++) {
-      if (this.dropped[index] === 0 && this.isNamed(index, nameLower)) {
-        joined = joined === null ? this.valueAt(index) : `${joined},${this.valueAt(index)}`
-      }
+    const { ids, dropped, count } = this
+    const id = fieldIdOf(nameLower, 0, nameLower.length)
+    for (let index = 0; index < count; index++) {
+      // A known name is one comparison of integers; its id tells it apart unless it stands for a group.
+      if (dropped[index] !== 0 || ids[index] !== id) continue
+      if (IS_GROUP[id] !== 0 && !this.isNamed(index, nameLower)) continue
+      joined = joined === null ? this.valueAt(index) : `${joined},${this.valueAt(index)}`
     }
     const { appended } = this
     const ends = this.#endsOfAppended()
