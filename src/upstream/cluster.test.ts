@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
+import { trafficPolicyDefault } from "../compile/cluster-policies.ts"
 import type { ClusterSpec, EndpointSpec } from "../compile/snapshot.ts"
 import { Cluster } from "./cluster.ts"
 import { exampleCluster, exampleDeps, exampleEndpoint, type RecordingPool } from "./cluster-examples.ts"
@@ -161,20 +162,25 @@ describe("a specification that changes", () => {
     expect(picks).toEqual(new Set(["10.0.0.2:80"]))
   })
 
-  test.each([{ protocol: "http2" as const }, { connectTimeoutMs: 1 }, { idleTimeoutMs: 1 }])(
-    "connections made with other settings are not used for %p",
-    (change) => {
-      const cluster = createCluster(["10.0.0.1"])
-      const [before] = cluster.endpoints
-      const spec = exampleCluster(change)
-      cluster.revise(spec)
-      const [after] = cluster.endpoints
-      expect(before?.isDraining).toBe(true)
-      expect(after?.hostText).toBe("10.0.0.1:80")
-      expect(after?.pool.spec).toBe(spec)
-      expect(after).not.toBe(before)
-    },
-  )
+  const { limits } = trafficPolicyDefault
+  test.each([
+    { protocol: "http2" as const },
+    { usesClientProtocol: true },
+    { connectTimeoutMs: 1 },
+    { idleTimeoutMs: 1 },
+    { limits: { ...limits, maxConcurrentStreams: 1 } },
+    { limits: { ...limits, http2KeepAlive: { intervalMs: 1, timeoutMs: 1 } } },
+  ])("connections made with other settings are not used for %p", (change) => {
+    const cluster = createCluster(["10.0.0.1"])
+    const [before] = cluster.endpoints
+    const spec = exampleCluster(change)
+    cluster.revise(spec)
+    const [after] = cluster.endpoints
+    expect(before?.isDraining).toBe(true)
+    expect(after?.hostText).toBe("10.0.0.1:80")
+    expect(after?.pool.spec).toBe(spec)
+    expect(after).not.toBe(before)
+  })
 
   test("an unchanged specification changes nothing", () => {
     const cluster = createCluster(["10.0.0.1"])

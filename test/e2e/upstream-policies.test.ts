@@ -233,3 +233,13 @@ describe("proxyProtocol", () => {
     expect(connection.peek().subarray(28, 34).toString()).toBe("GET / ")
   })
 })
+
+test("PASSTHROUGH has nowhere to go at a gateway: 503 UH (sheet 6.3)", async () => {
+  await using upstream = ScriptedUpstream.start()
+  await using gateway = await startGateway(
+    withPolicy(routesTo(upstream.port), { loadBalancer: { simple: "PASSTHROUGH" } }),
+  )
+  const { status, text } = await exchangeOnce(gateway.port(80), get("/"))
+  expect([status, text]).toEqual([503, "no healthy upstream"])
+  expect(upstream.connections).toEqual([])
+})
