@@ -22,7 +22,8 @@ const HOST = "shop.example"
 const checks = [
   "--protocols",
   "--std",
-  "--pfs",
+  // Forward secrecy: its long names differ between 3.0 and 3.2.
+  "-f",
   "--server-defaults",
   "--server-preference",
   "--heartbleed",
@@ -92,9 +93,8 @@ test.skipIf(testssl.path === null)(
       "not offered",
       "not offered",
     ])
-    for (const id of ["SSLv2", "PFS", "cipher_order", "heartbleed", "secure_renego", "LOGJAM", "RC4"]) {
-      expect([...byId.keys()]).toContain(id)
-    }
+    const looks = [/^SSLv2$/, /^P?FS$/, /^cipher_order/, /^heartbleed$/, /^secure_renego$/, /^LOGJAM$/, /^RC4$/]
+    expect(looks.filter((look) => ![...byId.keys()].some((id) => look.test(id)))).toEqual([])
   },
   240_000,
 )
