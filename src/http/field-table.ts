@@ -23,20 +23,24 @@ export class FieldTable {
   dropped = new Uint8Array(INITIAL_FIELDS)
   /** Where the line after the last field starts. */
   blockEnd = 0
-  /** Whole lines (`name: value\r\n`) to send after the kept ones. */
-  appended = ""
+  /** Whole lines (`name: value\r\n`) to send after the kept ones, and their names, lower-cased. */
+  #appendedLines: string[] = []
+  #appendedNames: string[] = []
   /** Indexes of fields that no HTTP/2 peer may index either (RFC 7541 section 7.1.3); null = none. */
   #neverIndexed: Set<number> | null = null
-  /** The ends of the lines of this text; see `#endsOfAppended`. */
-  #linesOf = ""
-  #lineEnds: number[] = []
+
+  /** The appended lines as one text. */
+  get appended(): string {
+    return this.#appendedLines.join("")
+  }
 
   /** Forgets everything; the arrays stay. */
   reset(text: string): void {
     this.text = text
     this.count = 0
     this.blockEnd = 0
-    this.appended = ""
+    this.#appendedNames.length = 0
+    this.#appendedLines.length = 0
     this.#neverIndexed = null
   }
 
@@ -47,7 +51,8 @@ export class FieldTable {
     this.ids = other.ids.slice()
     this.dropped = other.dropped.slice()
     this.blockEnd = other.blockEnd
-    this.appended = other.appended
+    this.#appendedNames = [...other.#appendedNames]
+    this.#appendedLines = [...other.#appendedLines]
     this.#neverIndexed = other.#neverIndexed
   }
 
@@ -123,12 +128,9 @@ export class FieldTable {
 
   /** Whether a field is kept or was appended. @param nameLower the name that has this id. */
   isPresent(id: number, nameLower: string): boolean {
-    const { ids, dropped, count, appended } = this
+    const { ids, dropped, count } = this
     for (let index = 0; index < count; index++) if (ids[index] === id && dropped[index] === 0) return true
-    for (let start = 0; start < appended.length; start = lineEnd(appended, start)) {
-      if (isLineNamed(appended, start, nameLower)) return true
-    }
-    return false
+    return this.#appendedNames.includes(nameLower)
   }
 
   /** Drops every field with this id, so that nobody finds it any more. */
@@ -159,22 +161,32 @@ export class FieldTable {
   /** Drops every field of that name. @param nameLower lower-cased. @returns whether one was still there. */
   dropNamed(nameLower: string): boolean {
     let found = false
-    for (let index = 0; index < this.count; index++) {
-      if (this.dropped[index] === 0 && this.isNamed(index, nameLower)) {
-        this.dropped[index] = 1
-        found = true
-      }
+    const { ids, dropped, count } = this
+    const id = fieldIdOf(nameLower, 0, nameLower.length)
+    for (let index = 0; index < count; index++) {
+      if (dropped[index] !== 0 || ids[index] !== id) continue
+      if (IS_GROUP[id] !== 0 && !this.isNamed(index, nameLower)) continue
+      dropped[index] = 1
+      found = true
     }
-    if (this.appended !== "") {
-      const kept = withoutLines(this.appended, nameLower)
-      if (kept.length < this.appended.length) found = true
-      this.appended = kept
+    const names = this.#appendedNames
+    for (let line = names.indexOf(nameLower); line >= 0; line = names.indexOf(nameLower, line)) {
+      names.splice(line, 1)
+      this.#appendedLines.splice(line, 1)
+      found = true
     }
     return found
   }
 
   append(name: string, value: string): void {
-    this.appended += `${name}: ${value}\r\n`
+    this.#appendedNames.push(name.toLowerCase())
+    this.#appendedLines.push(`${name}: ${value}\r\n`)
+  }
+
+  /** The same for a name that is known to be lower-cased: what the gateway adds to every message. */
+  appendLower(nameLower: string, value: string): void {
+    this.#appendedNames.push(nameLower)
+    this.#appendedLines.push(`${nameLower}: ${value}\r\n`)
   }
 
   /** Kept and appended values of a field joined with `,` (semantics sheet 2.4); null = absent. @param nameLower lower-cased. */
@@ -188,30 +200,17 @@ export class FieldTable {
       if (IS_GROUP[id] !== 0 && !this.isNamed(index, nameLower)) continue
       joined = joined === null ? this.valueAt(index) : `${joined},${this.valueAt(index)}`
     }
-    const { appended } = this
-    const ends = this.#endsOfAppended()
-    let start = 0
-    for (const end of ends) {
-      if (isLineNamed(appended, start, nameLower)) {
-        const value = appended.slice(start + nameLower.length + 2, end - 2)
-        joined = joined === null ? value : `${joined},${value}`
-      }
-      start = end
+    const names = this.#appendedNames
+    for (let line = names.indexOf(nameLower); line >= 0; line = names.indexOf(nameLower, line + 1)) {
+      const value = this.#appendedValue(line)
+      joined = joined === null ? value : `${joined},${value}`
     }
     return joined
   }
 
-  /** Where each appended line ends: found once for all that ask while nothing is appended. */
-  #endsOfAppended(): readonly number[] {
-    const { appended } = this
-    if (this.#linesOf === appended) return this.#lineEnds
-    this.#linesOf = appended
-    this.#lineEnds = []
-    for (let end = 0; end < appended.length; ) {
-      end = lineEnd(appended, end)
-      this.#lineEnds.push(end)
-    }
-    return this.#lineEnds
+  #appendedValue(line: number): string {
+    const text = this.#appendedLines[line] ?? ""
+    return text.slice((this.#appendedNames[line] ?? "").length + 2, -2)
   }
 
   /** The kept lines in order, then the appended ones. Every line ends in CRLF; no empty line after. */
@@ -228,7 +227,8 @@ export class FieldTable {
       }
     }
     if (runStart >= 0) out += text.slice(runStart, this.blockEnd)
-    return out + this.appended
+    for (const line of this.#appendedLines) out += line
+    return out
   }
 }
 
@@ -255,19 +255,6 @@ function lineEnd(lines: string, start: number): number {
 
 function isLineNamed(lines: string, start: number, nameLower: string): boolean {
   return lines.charCodeAt(start + nameLower.length) === COLON && equalsLowerAt(lines, start, nameLower)
-}
-
-/** The same string when no line has that name. */
-function withoutLines(lines: string, nameLower: string): string {
-  let kept = ""
-  let runStart = 0
-  for (let start = 0, next = 0; start < lines.length; start = next) {
-    next = lineEnd(lines, start)
-    if (!isLineNamed(lines, start, nameLower)) continue
-    kept += lines.slice(runStart, start)
-    runStart = next
-  }
-  return runStart === 0 ? lines : kept + lines.slice(runStart)
 }
 
 /** Drops the fields of the set, and the ones that `Connection` names (RFC 9110 section 7.6.1). */

@@ -13,7 +13,10 @@ import { isValidReferer } from "./referer.ts"
 export function sanitizeRequestFields(request: RequestHead, remoteIp: string): void {
   const { fields } = request
   dropFields(fields, IS_DROPPED_FROM_REQUESTS)
-  fields.appended += `x-forwarded-for: ${forwardedFor(request, remoteIp)}\r\nx-forwarded-proto: ${request.scheme}\r\nx-envoy-external-address: ${remoteIp}\r\nx-request-id: ${randomUuid()}\r\n`
+  fields.appendLower("x-forwarded-for", forwardedFor(request, remoteIp))
+  fields.appendLower("x-forwarded-proto", request.scheme)
+  fields.appendLower("x-envoy-external-address", remoteIp)
+  fields.appendLower("x-request-id", randomUuid())
 }
 
 /**

@@ -16,7 +16,7 @@ export const SERVER_NAME = "portcullis"
 export function sanitizeResponseFields(head: ResponseHead, serviceTimeMs: number): void {
   const { fields } = head
   dropFields(fields, IS_DROPPED_FROM_RESPONSES)
-  if (serviceTimeMs >= 0) fields.appended += `x-envoy-upstream-service-time: ${Math.trunc(serviceTimeMs)}\r\n`
+  if (serviceTimeMs >= 0) fields.appendLower("x-envoy-upstream-service-time", String(Math.trunc(serviceTimeMs)))
 }
 
 /**
@@ -26,6 +26,6 @@ export function sanitizeResponseFields(head: ResponseHead, serviceTimeMs: number
 export function finishResponseFields(head: ResponseHead, isEdited: boolean): void {
   const { fields } = head
   if (isEdited) fields.dropNamed("server")
-  const date = fields.isPresent(FieldId.date, "date") ? "" : `date: ${httpDate()}\r\n`
-  fields.appended += `${date}server: ${SERVER_NAME}\r\n`
+  if (!fields.isPresent(FieldId.date, "date")) fields.appendLower("date", httpDate())
+  fields.appendLower("server", SERVER_NAME)
 }

@@ -18,12 +18,12 @@ export function setTryFields(request: RequestHead, attempt: number, expectedMs: 
     fields.dropNamed("x-envoy-attempt-count")
   }
   if (expectedMs > 0) {
-    fields.append("x-envoy-expected-rq-timeout-ms", String(expectedMs))
+    fields.appendLower("x-envoy-expected-rq-timeout-ms", String(expectedMs))
     // A gRPC service reads its deadline here.
     if (request.isGrpc()) {
       fields.dropNamed("grpc-timeout")
-      fields.append("grpc-timeout", formatGrpcTimeout(expectedMs))
+      fields.appendLower("grpc-timeout", formatGrpcTimeout(expectedMs))
     }
   }
-  fields.append("x-envoy-attempt-count", String(attempt))
+  fields.appendLower("x-envoy-attempt-count", String(attempt))
 }

@@ -21,7 +21,7 @@ export function encodeFields(encoder: HpackEncoder, fields: FieldTable, leftOut 
     const name = fields.nameAt(index).toLowerCase()
     if (name !== leftOut) encoder.add(name, fields.valueAt(index), fields.isNeverIndexed(index))
   }
-  if (fields.appended !== "") encodeLines(encoder, fields.appended, leftOut)
+  encodeLines(encoder, fields.appended, leftOut)
 }
 
 /** @param lines `name: value\r\n`, well-formed */
