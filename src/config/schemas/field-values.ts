@@ -7,14 +7,7 @@ import { RE2JS } from "re2js"
 import { z } from "zod"
 import { parseDurationMs } from "../duration.ts"
 import { type FieldProblem, fieldProblem, refine, text } from "../field-problem.ts"
-import {
-  fullWildcardHostProblem,
-  hostNameProblem,
-  isDnsLabel,
-  isIpAddress,
-  isIpSubnet,
-  wildcardHostProblem,
-} from "../host-names.ts"
+import { hostNameProblem, isDnsLabel, isIpAddress, isIpSubnet, wildcardHostProblem } from "../host-names.ts"
 
 const regexCharactersMax = 1024
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -56,8 +49,6 @@ export const dnsLabel = text((value) =>
 export const hostName = text((value) => hostProblem(value, isIpAddress(value) ? null : hostNameProblem(value)))
 /** Short names, `*` and `*.suffix` allowed. */
 export const wildcardHost = text((value) => hostProblem(value, wildcardHostProblem(value)))
-/** A name with a dot, `*`, or `*.suffix`. */
-export const fullWildcardHost = text((value) => hostProblem(value, fullWildcardHostProblem(value)))
 export const ipSubnet = text((value) =>
   isIpSubnet(value) ? null : fieldProblem("P2008", `\`${value}\` is neither an IP address nor a subnet in CIDR form`),
 )

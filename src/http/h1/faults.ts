@@ -136,6 +136,3 @@ const UNNAMED: FaultAnswer = { name: "codec_error", ...BAD_REQUEST }
 export function answerOf(fault: number): FaultAnswer {
   return ANSWERS[fault] ?? UNNAMED
 }
-
-/** Every fault with a name, for counters. */
-export const FAULT_NAMES: readonly string[] = Object.values(ANSWERS).map((answer) => answer.name)
