@@ -29,6 +29,12 @@ export type PeerTool =
   | "redis-cli"
   /** The command of Debian's package testssl.sh. */
   | "testssl"
+  | "bash"
+  | "zsh"
+  | "fish"
+  /** The command of Debian's package libxml2-utils. */
+  | "xmllint"
+  | "docker-compose"
 
 export interface RequiredTool {
   /** The absolute path, or null where the tool is not installed. */
