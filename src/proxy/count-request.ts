@@ -11,18 +11,21 @@ export function countRequest(
   cluster: { readonly requests: DestinationRequests } | undefined,
   counters: Counters,
 ): void {
-  const { route, responseStatus } = exchange
+  const { route, responseStatus, grpcMessages } = exchange
   if (route !== null) counters.routes.count(route, responseStatus)
   const requests = cluster === undefined ? counters.unroutedRequests : cluster.requests
-  const isGrpc = exchange.stream.request.isGrpc()
-  requests.record(
+  const grpcStatus = grpcMessages === null ? notGrpc : grpcStatusOf(exchange.responseHead, exchange.responseTrailers)
+  const series = requests.record(
     responseStatus,
     exchange.responseFlags,
-    isGrpc ? grpcStatusOf(exchange.responseHead, exchange.responseTrailers) : notGrpc,
+    grpcStatus,
     performance.now() - exchange.startedAtMs,
     exchange.requestBodyBytes,
     exchange.responseBodyBytes,
   )
+  if (grpcMessages === null) return
+  series.requestMessages += grpcMessages.requestCount
+  series.responseMessages += grpcMessages.responseCount
 }
 
 /** In the trailers, or in the head of a response that is nothing else (Envoy grpc/common.cc `getGrpcStatus`). */

@@ -19,6 +19,7 @@ import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import { GrpcMessages } from "../telemetry/grpc-message-counter.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
@@ -86,6 +87,8 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   responseTrailers = ""
   requestBodyBytes = 0
   responseBodyBytes = 0
+  /** null = the request is not gRPC. */
+  grpcMessages: GrpcMessages | null = null
   readonly #environment: ExchangeEnvironment
   readonly #routing: Routing
   #action: ForwardAction | null = null
@@ -116,6 +119,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     const { stream } = this
     const { request } = stream
     this.originalPath = request.path
+    if (request.isGrpc()) this.grpcMessages = new GrpcMessages()
     const { forwardedClientCert, tracer } = this.#environment
     sanitizeRequestFields(request, stream.peer.remoteIp)
     if (tracer !== null) this.#trace = new TraceOfExchange(tracer, request.fields)
@@ -245,6 +249,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     this.requestBodyBytes += end - start
+    if (this.grpcMessages !== null) this.grpcMessages.onRequestBody(bytes, start, end)
     this.upstream?.sendBody(bytes, start, end)
     if (this.#mirrors !== null) for (const mirror of this.#mirrors) mirror.sendBody(bytes, start, end)
   }
@@ -272,6 +277,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void {
     const { stream, upstream } = this
     sanitizeResponseFields(head, serviceTimeMs)
+    if (this.grpcMessages !== null) this.grpcMessages.onResponseHead(head.fields.joinedValue("content-type"))
     if (this.#affinityCookie !== "") head.fields.append("set-cookie", this.#affinityCookie)
     this.responseDetails = "via_upstream"
     finishResponseFields(head, this.#editResponse(head))
@@ -305,6 +311,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
 
   onUpstreamBody(bytes: Buffer, start: number, end: number): void {
     this.responseBodyBytes += end - start
+    if (this.grpcMessages !== null) this.grpcMessages.onResponseBody(bytes, start, end)
     this.stream.sendBody(bytes, start, end)
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
-import { DestinationRequests, notGrpc, seriesCountMax } from "./destination-requests.ts"
+import { DestinationRequests, noGrpcStatus, notGrpc, seriesCountMax } from "./destination-requests.ts"
 import { Histogram, histogramBounds } from "./histogram.ts"
 
 describe("histograms", () => {
@@ -42,5 +42,18 @@ test("a service with ever new status codes makes no more series than the limit, 
   const requests = new DestinationRequests()
   for (let status = 200; status < 600; status++) requests.record(status, "", notGrpc, 1, 0, 0)
   expect(requests.series.length).toBe(seriesCountMax)
-  expect(requests.overflowSeries?.count).toBe(400 - seriesCountMax)
+  expect(requests.overflowSeries.map(({ count }) => count)).toEqual([400 - seriesCountMax])
+})
+
+test("beyond the limit calls of gRPC and plain requests are still told apart", () => {
+  const requests = new DestinationRequests()
+  for (let status = 200; status < 200 + seriesCountMax; status++) requests.record(status, "", notGrpc, 1, 0, 0)
+  requests.record(500, "", notGrpc, 1, 0, 0)
+  const first = requests.record(200, "", 3, 1, 0, 0)
+  const second = requests.record(200, "", noGrpcStatus, 1, 0, 0)
+  expect(second).toBe(first)
+  expect(requests.overflowSeries.map(({ grpcStatus, count }) => [grpcStatus, count])).toEqual([
+    [notGrpc, 1],
+    [noGrpcStatus, 2],
+  ])
 })

@@ -7,7 +7,7 @@
  */
 import { Histogram } from "./histogram.ts"
 
-/** Different endings of one destination. Beyond: counted under `overflowSeries`. */
+/** Different endings of one destination. Beyond: counted under `overflowSeries`, one for each protocol. */
 export const seriesCountMax = 64
 
 /** `grpcStatus` where the request was not gRPC. */
@@ -25,6 +25,9 @@ export class RequestSeries {
   readonly durationMs = new Histogram()
   readonly requestBytes = new Histogram()
   readonly responseBytes = new Histogram()
+  /** Of gRPC calls. */
+  requestMessages = 0
+  responseMessages = 0
 
   constructor(status: number, flags: string, grpcStatus: number) {
     this.status = status
@@ -39,9 +42,12 @@ export class RequestSeries {
 
 export class DestinationRequests {
   readonly #series: RequestSeries[] = []
-  #overflow: RequestSeries | null = null
+  readonly #overflow: RequestSeries[] = []
 
-  /** @param grpcStatus of a gRPC response; `notGrpc` or `noGrpcStatus` otherwise */
+  /**
+   * @param grpcStatus of a gRPC response; `notGrpc` or `noGrpcStatus` otherwise
+   * @returns where it was counted, for what only some requests have
+   */
   record(
     status: number,
     flags: string,
@@ -49,19 +55,20 @@ export class DestinationRequests {
     durationMs: number,
     requestBytes: number,
     responseBytes: number,
-  ): void {
+  ): RequestSeries {
     const series = this.#find(status, flags, grpcStatus)
     series.durationMs.observe(durationMs)
     series.requestBytes.observe(requestBytes)
     series.responseBytes.observe(responseBytes)
+    return series
   }
 
   get series(): readonly RequestSeries[] {
     return this.#series
   }
 
-  /** null = there never were too many. */
-  get overflowSeries(): RequestSeries | null {
+  /** Empty = there never were too many. Their status says nothing. */
+  get overflowSeries(): readonly RequestSeries[] {
     return this.#overflow
   }
 
@@ -69,12 +76,18 @@ export class DestinationRequests {
     for (const known of this.#series) {
       if (known.status === status && known.grpcStatus === grpcStatus && known.flags === flags) return known
     }
-    if (this.#series.length >= seriesCountMax) {
-      this.#overflow ??= new RequestSeries(0, "", notGrpc)
-      return this.#overflow
-    }
+    if (this.#series.length >= seriesCountMax)
+      return this.#findOverflow(grpcStatus === notGrpc ? notGrpc : noGrpcStatus)
     const created = new RequestSeries(status, flags, grpcStatus)
     this.#series.push(created)
+    return created
+  }
+
+  #findOverflow(grpcStatus: number): RequestSeries {
+    const known = this.#overflow.find((series) => series.grpcStatus === grpcStatus)
+    if (known !== undefined) return known
+    const created = new RequestSeries(0, "", grpcStatus)
+    this.#overflow.push(created)
     return created
   }
 }

@@ -53,6 +53,8 @@ describe("Istio's standard metrics at a gateway (Istio semantics sheet 9.1)", ()
       ["istio_request_duration_milliseconds", "histogram"],
       ["istio_request_bytes", "histogram"],
       ["istio_response_bytes", "histogram"],
+      ["istio_request_messages_total", "counter"],
+      ["istio_response_messages_total", "counter"],
     ])
   })
 
@@ -77,6 +79,23 @@ describe("Istio's standard metrics at a gateway (Istio semantics sheet 9.1)", ()
     expect(samples.map(({ labels }) => [labels["request_protocol"], labels["grpc_response_status"]])).toEqual([
       ["grpc", "14"],
       ["grpc", ""],
+    ])
+  })
+
+  test("messages are added up by how the calls ended; plain requests have no series of them", () => {
+    const [one, other] = [new DestinationRequests(), new DestinationRequests()]
+    one.record(200, "", notGrpc, 1, 0, 0)
+    for (const requests of [one, other]) {
+      const series = requests.record(200, "", 0, 1, 0, 0)
+      series.requestMessages += 2
+      series.responseMessages += 5
+    }
+    const destinations = [one, other].map((requests) => ({ host: "a.example", requests }))
+    const families = istioMetricFamilies(destinations, "1").filter(({ name }) => name.includes("_messages_"))
+    const samples = families.flatMap((family) => (family.type === "histogram" ? [] : family.samples))
+    expect(samples.map(({ labels, value }) => [labels["request_protocol"], labels["response_code"], value])).toEqual([
+      ["grpc", "200", 4],
+      ["grpc", "200", 10],
     ])
   })
 

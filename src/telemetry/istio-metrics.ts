@@ -28,6 +28,12 @@ export function istioMetricFamilies(
     const samples = totals.map((total) => ({ labels: total.labels, histogram: total[part] }))
     return { name, help, type: "histogram", samples }
   }
+  // Only where there are calls: a series of zeros would say that plain HTTP might have messages.
+  const ofCalls = totals.filter(({ isGrpc }) => isGrpc)
+  const messages = (name: string, help: string, part: "requestMessages" | "responseMessages"): MetricFamily => {
+    const samples = ofCalls.map((total) => ({ labels: total.labels, value: total[part] }))
+    return { name, help, type: "counter", samples }
+  }
   return [
     {
       name: "istio_requests_total",
@@ -42,6 +48,8 @@ export function istioMetricFamilies(
     ),
     histogram("istio_request_bytes", "Body bytes of requests.", "requestBytes"),
     histogram("istio_response_bytes", "Body bytes of responses.", "responseBytes"),
+    messages("istio_request_messages_total", "Messages that gRPC clients sent.", "requestMessages"),
+    messages("istio_response_messages_total", "Messages that gRPC services sent.", "responseMessages"),
   ]
 }
 
@@ -50,6 +58,9 @@ interface Total {
   readonly durationMs: Histogram
   readonly requestBytes: Histogram
   readonly responseBytes: Histogram
+  readonly isGrpc: boolean
+  requestMessages: number
+  responseMessages: number
 }
 
 /** Istio's labels do not tell ports and subsets of one host apart: what they have in common is one series. */
@@ -57,8 +68,7 @@ function addUp(destinations: readonly Destination[], gatewayVersion: string): re
   const totals = new Map<string, Total>()
   for (const { host, requests } of destinations) {
     for (const series of requests.series) addSeries(totals, host, series, String(series.status), gatewayVersion)
-    const { overflowSeries } = requests
-    if (overflowSeries !== null) addSeries(totals, host, overflowSeries, "other", gatewayVersion)
+    for (const series of requests.overflowSeries) addSeries(totals, host, series, "other", gatewayVersion)
   }
   return [...totals.values()]
 }
@@ -73,14 +83,14 @@ function addSeries(
   const key = `${host ?? ""} ${responseCode} ${series.flags} ${series.grpcStatus}`
   let total = totals.get(key)
   if (total === undefined) {
+    const isGrpc = series.grpcStatus !== notGrpc
     const labels = {
       reporter: "source",
       ...gatewayLabels(gatewayVersion),
       ...destinationLabels(host),
-      request_protocol: series.grpcStatus === notGrpc ? "http" : "grpc",
+      request_protocol: isGrpc ? "grpc" : "http",
       response_code: responseCode,
-      grpc_response_status:
-        series.grpcStatus === notGrpc || series.grpcStatus === noGrpcStatus ? "" : String(series.grpcStatus),
+      grpc_response_status: !isGrpc || series.grpcStatus === noGrpcStatus ? "" : String(series.grpcStatus),
       response_flags: series.flags === "" ? "-" : series.flags,
       connection_security_policy: unknown,
     }
@@ -89,12 +99,17 @@ function addSeries(
       durationMs: new Histogram(),
       requestBytes: new Histogram(),
       responseBytes: new Histogram(),
+      isGrpc,
+      requestMessages: 0,
+      responseMessages: 0,
     }
     totals.set(key, total)
   }
   total.durationMs.add(series.durationMs)
   total.requestBytes.add(series.requestBytes)
   total.responseBytes.add(series.responseBytes)
+  total.requestMessages += series.requestMessages
+  total.responseMessages += series.responseMessages
 }
 
 /** The reporting workload is the gateway itself. */

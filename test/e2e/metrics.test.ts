@@ -1,32 +1,11 @@
 /** What `/stats/prometheus` says after real requests, and whether Prometheus' own tool takes it. */
 import { expect, test } from "bun:test"
-import { FakeGateway } from "../../src/admin/admin.fixture.ts"
-import { startAdminServer } from "../../src/admin/admin-server.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
 import { exchangeOnce } from "../harness/raw-client.ts"
 import { rulesTo } from "../harness/routes-to.ts"
+import { ScrapedMetrics, scrapeText } from "../harness/scraped-metrics.ts"
 import { ScriptedUpstream } from "../harness/scripted-upstream.ts"
 import { requireTool } from "../peer-tools.ts"
-
-/** The admin interface over the gateway under test. */
-class GatewayWithAdmin extends FakeGateway {
-  constructor(under: GatewayUnderTest) {
-    super()
-    Object.defineProperties(this, {
-      counters: { value: under.counters },
-      clusters: { get: () => under.gateway.clusters },
-    })
-  }
-}
-
-async function scrape(under: GatewayUnderTest, accept: string): Promise<{ type: string; text: string }> {
-  const server = startAdminServer({ host: "127.0.0.1", port: 0 }, new GatewayWithAdmin(under))
-  if ("error" in server) throw new Error(server.error)
-  const response = await fetch(`http://127.0.0.1:${server.port}/stats/prometheus`, { headers: { accept } })
-  const text = await response.text()
-  await server.stop()
-  return { type: response.headers.get("content-type") ?? "", text }
-}
 
 const rules = `
 - match: [{ uri: { exact: /direct } }]
@@ -49,19 +28,15 @@ test("requests are counted by destination, protocol and how they ended", async (
   await using upstream = ScriptedUpstream.start()
   await using under = await startGateway(rulesTo(upstream.port, rules))
   await serveSome(under)
-  const { type, text } = await scrape(under, "*/*")
+  const { type, text } = await scrapeText(under, "*/*")
   expect(type).toBe("text/plain; version=0.0.4; charset=utf-8")
-  const total = (...labels: readonly string[]) =>
-    text
-      .split("\n")
-      .filter((line) => line.startsWith("istio_requests_total{") && labels.every((label) => line.includes(label)))
-      .map((line) => Number(line.slice(line.lastIndexOf(" "))))
-  expect(total('destination_service="service.example"', 'request_protocol="http"', 'response_code="200"')).toEqual([3])
-  expect(total('destination_service="service.example"', 'request_protocol="grpc"')).toEqual([1])
-  expect(total('destination_service="unknown"', 'response_code="200"', 'response_flags="-"')).toEqual([1])
-  const requestBytes = text.split("\n").filter((line) => line.startsWith("istio_request_bytes_sum{"))
-  const posted = requestBytes.filter((line) => line.includes('request_protocol="http"') && line.endsWith(" 3"))
-  expect(posted.length).toBe(1)
+  const metrics = new ScrapedMetrics(text)
+  const total = (labels: Readonly<Record<string, string>>) => metrics.values("istio_requests_total", labels)
+  const service = { destination_service: "service.example", request_protocol: "http" }
+  expect(total({ ...service, response_code: "200" })).toEqual([3])
+  expect(total({ ...service, request_protocol: "grpc" })).toEqual([1])
+  expect(total({ destination_service: "unknown", response_code: "200", response_flags: "-" })).toEqual([1])
+  expect(metrics.values("istio_request_bytes_sum", service)).toEqual([3])
 })
 
 test("OpenMetrics for whoever prefers it, as Prometheus' scraper does", async () => {
@@ -70,7 +45,7 @@ test("OpenMetrics for whoever prefers it, as Prometheus' scraper does", async ()
   await serveSome(under)
   const accept =
     "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-  const { type, text } = await scrape(under, accept)
+  const { type, text } = await scrapeText(under, accept)
   expect(type).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8")
   expect(text).toContain("# TYPE istio_requests counter\nistio_requests_total{")
   expect(text).toEndWith("\n# EOF\n")
@@ -88,7 +63,7 @@ test.skipIf(promtool.path === null)(promtool.named("promtool check metrics finds
   await using upstream = ScriptedUpstream.start()
   await using under = await startGateway(rulesTo(upstream.port, rules))
   await serveSome(under)
-  const { text } = await scrape(under, "text/plain")
+  const { text } = await scrapeText(under, "text/plain")
   const check = Bun.spawn([promtool.path ?? "", "check", "metrics"], {
     stdin: Buffer.from(text),
     stdout: "pipe",
