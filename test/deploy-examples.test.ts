@@ -31,20 +31,6 @@ describe.each([...examples, "running.md"])("%s", (name) => {
   })
 })
 
-test("the Deployment's arguments are flags of run", () => {
-  const known = flagsOf("run").map((flag) => `--${flag.name}`)
-  const given = [...read("deploy/kubernetes.yaml").matchAll(/^ +- (--[a-z-]+)=/gm)].map(([, flag = ""]) => flag)
-  expect(given.length).toBeGreaterThan(4)
-  expect(given.filter((flag) => !known.includes(flag))).toEqual([])
-})
-
-test("the grace period covers the wait before the drain, and the drain", () => {
-  const text = read("deploy/kubernetes.yaml")
-  const number = (pattern: RegExp) => Number(pattern.exec(text)?.[1])
-  const waits = number(/sleep: \{ seconds: (\d+) \}/) + number(/--drain=(\d+)/)
-  expect(number(/terminationGracePeriodSeconds: (\d+)/)).toBeGreaterThan(waits)
-})
-
 test("what the compose example serves compiles without an error", async () => {
   const loaded = await loadConfiguration([join(docs, "deploy/compose-routes")])
   expect(loaded.diagnostics).toEqual([])
