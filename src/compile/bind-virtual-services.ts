@@ -4,6 +4,7 @@
  */
 
 import type { GatewayResource, VirtualServiceResource } from "../config/resources.ts"
+import { sortedInSteps } from "../config/sort-in-steps.ts"
 import type { Steps } from "../config/steps.ts"
 import { Nearness, nearness } from "./export-to.ts"
 import type { GatewayServer } from "./gateway-servers.ts"
@@ -97,24 +98,29 @@ export function* bindVirtualServices(
   }
 
   const byGateway = new Map<string, GatewayBinding>()
-  for (const [name, { found }] of candidates) byGateway.set(name, indexBinding(found))
+  for (const [name, { found }] of candidates) byGateway.set(name, yield* indexBinding(found))
   return { byGateway, bound }
 }
 
-function indexBinding(found: Candidates["found"]): GatewayBinding {
-  const virtualServices = found.toSorted((left, right) => left.rank - right.rank).map((each) => each.virtualService)
+function* indexBinding(found: Candidates["found"]): Steps<GatewayBinding> {
+  const sorted = yield* sortedInSteps(found, (left, right) => left.rank - right.rank)
+  const virtualServices = sorted.map((each) => each.virtualService)
   const hosts = new HostIndex<HostOwner>()
   for (const [position, virtualService] of virtualServices.entries()) {
+    yield
     for (const [hostIndex, host] of virtualService.hosts.entries()) hosts.add(host, { position, hostIndex })
   }
   return { virtualServices, hosts }
 }
 
 /** The VirtualServices that meet one server's hosts, in joining order; marks the hosts that were met. */
-export function virtualServicesAt(server: GatewayServer, binding: GatewayBinding): readonly ServedVirtualService[] {
+export function* virtualServicesAt(
+  server: GatewayServer,
+  binding: GatewayBinding,
+): Steps<readonly ServedVirtualService[]> {
   const hostsByPosition = new Map<number, Set<string>>()
   for (const { host, namespace } of server.hosts) {
-    binding.hosts.forEachShared(host, (narrower, { position, hostIndex }) => {
+    yield* binding.hosts.forEachShared(host, (narrower, { position, hostIndex }) => {
       const virtualService = binding.virtualServices[position]
       if (virtualService === undefined) return
       if (namespace !== null && virtualService.resource.metadata.namespace !== namespace) return
@@ -125,7 +131,8 @@ export function virtualServicesAt(server: GatewayServer, binding: GatewayBinding
     })
   }
   const served: ServedVirtualService[] = []
-  for (const position of [...hostsByPosition.keys()].toSorted((left, right) => left - right)) {
+  for (const position of yield* sortedInSteps([...hostsByPosition.keys()], (left, right) => left - right)) {
+    yield
     const virtualService = binding.virtualServices[position]
     const hosts = hostsByPosition.get(position)
     if (virtualService !== undefined && hosts !== undefined) served.push({ virtualService, hosts: [...hosts] })

@@ -2,6 +2,7 @@
  * Upstream clusters: one for every port of every defined service and for every subset of it, and those that are left to
  * DNS (Istio semantics sheet 6.2, 7). Names are unique; of two services with one host and port the older counts.
  */
+import type { Steps } from "../config/steps.ts"
 import type { Subset } from "./api-types.ts"
 import type { DestinationRules, MergedRule } from "./destination-rules.ts"
 import { healthCheckAnnotation, healthCheckOf } from "./health-check-annotation.ts"
@@ -18,16 +19,28 @@ export class ClusterTable {
   readonly #rules: DestinationRules
   readonly #place: GatewayPlace
 
-  constructor(services: ServiceRegistry, rules: DestinationRules, place: GatewayPlace, report: Report) {
+  private constructor(rules: DestinationRules, place: GatewayPlace) {
     this.#rules = rules
     this.#place = place
+  }
+
+  /** With the clusters of every service that somebody may see. */
+  static *of(
+    services: ServiceRegistry,
+    rules: DestinationRules,
+    place: GatewayPlace,
+    report: Report,
+  ): Steps<ClusterTable> {
+    const table = new ClusterTable(rules, place)
     for (const service of services.all) {
+      yield
       reportHealthCheck(service, report)
       // Nobody may see it: not even a name is left.
       if (service.exportTo?.includes("~")) continue
       const rule = rules.find(service.clusterHost, service.namespace)
-      for (const port of service.ports) this.#addPort(service, port, rule)
+      for (const port of service.ports) table.#addPort(service, port, rule)
     }
+    return table
   }
 
   get clusters(): readonly ClusterSpec[] {

@@ -9,7 +9,18 @@
  * write: everything wrong comes back as diagnostics, all of it at once.
  */
 import type { Diagnosed } from "../config/diagnostics.ts"
-import type { GatewayResource, Resource } from "../config/resources.ts"
+import type {
+  DestinationRuleResource,
+  EndpointSliceResource,
+  EndpointsResource,
+  GatewayResource,
+  Resource,
+  ServiceEntryResource,
+  ServiceResource,
+  VirtualServiceResource,
+  WorkloadEntryResource,
+} from "../config/resources.ts"
+import { sortedInSteps } from "../config/sort-in-steps.ts"
 import { runAtOnce, type Steps } from "../config/steps.ts"
 import {
   type Bindings,
@@ -34,7 +45,7 @@ import { Report } from "./report.ts"
 import { MatchTranslator, type ServerView } from "./route-match.ts"
 import { type CompiledRoute, compileRoutes } from "./routes.ts"
 import { serviceEntryDefinitions } from "./service-entries.ts"
-import { type DemoService, demoDefinitions, ServiceRegistry } from "./services.ts"
+import { type DemoService, demoDefinitions, type ServiceDefinition, ServiceRegistry } from "./services.ts"
 import type { Listener, Snapshot } from "./snapshot.ts"
 
 export interface CompileOptions {
@@ -53,43 +64,44 @@ export function compile(resources: readonly Resource[], options: CompileOptions)
   return runAtOnce(compiling(resources, options))
 }
 
-/** The same in steps of about one VirtualService each, for whoever has something else to do meanwhile. */
+/** The same in steps of about one resource each, for whoever has something else to do meanwhile. */
 export function* compiling(resources: readonly Resource[], options: CompileOptions): Steps<Diagnosed<Snapshot>> {
   const report = new Report()
-  const inventory = sortByKind(resources)
+  const inventory = yield* sortByKind(resources)
   const served = inventory.gateways.filter((gateway) => isServed(gateway, options.selector))
   const knownGateways = new Set(inventory.gateways.map((gateway) => qualifiedName(gateway.metadata)))
 
-  const services = new ServiceRegistry([
-    ...kubernetesDefinitions(
-      inventory.services,
-      inventory.endpointSlices,
-      inventory.endpoints,
-      inventory.workloadEntries,
-    ),
-    ...inventory.serviceEntries.flatMap((entry) => serviceEntryDefinitions(entry, inventory.workloadEntries)),
-    ...demoDefinitions(options.demoServices),
-  ])
+  const services = yield* ServiceRegistry.of(yield* defineServices(inventory, options))
   const gatewayNamespaces = [...new Set(served.map((gateway) => gateway.metadata.namespace))]
-  const rules = new DestinationRules(inventory.destinationRules, gatewayNamespaces, options.selector)
-  const clusters = new ClusterTable(
-    services,
-    rules,
-    { locality: options.locality ?? "", labels: options.selector ?? {} },
-    report,
-  )
+  const rules = yield* DestinationRules.merge(inventory.destinationRules, gatewayNamespaces, options.selector)
+  const place = { locality: options.locality ?? "", labels: options.selector ?? {} }
+  const clusters = yield* ClusterTable.of(services, rules, place, report)
   const destinations = new DestinationResolver(services, rules, clusters, options.dnsFallback, report)
 
   const groups = mergeServers(served, options.portMap, report)
   const bindings = yield* bindVirtualServices(served, knownGateways, inventory.virtualServices, report)
   const delegates = indexDelegates(inventory.virtualServices)
-  const sources = new CompiledSources(groups, bindings, delegates, services, clusters, destinations, options, report)
+  const meetings = yield* meetServers(groups, bindings)
+  const sources = new CompiledSources(meetings, delegates, services, clusters, destinations, options, report)
   const listeners = yield* compileListeners(groups, sources)
-  reportUnmetHosts(bindings.bound, report)
-  reportUnreadableAnnotations(bindings.bound, report)
+  yield* reportUnmetHosts(bindings.bound, report)
+  yield* reportUnreadableAnnotations(bindings.bound, report)
 
   const value: Snapshot = { listeners, clusters: clusters.clusters, ...countRoutes(listeners) }
   return { value, diagnostics: report.diagnostics }
+}
+
+/** Of each server, the VirtualServices that it serves. */
+type Meetings = ReadonlyMap<GatewayServer, readonly ServedVirtualService[]>
+
+/** Every server is asked, whatever it speaks: a host is unmet only when none of them knows it. */
+function* meetServers(groups: readonly ServerGroup[], bindings: Bindings): Steps<Meetings> {
+  const meetings = new Map<GatewayServer, readonly ServedVirtualService[]>()
+  for (const server of groups.flatMap((group) => group.servers)) {
+    const binding = bindings.byGateway.get(qualifiedName(server.gateway.metadata))
+    if (binding !== undefined) meetings.set(server, yield* virtualServicesAt(server, binding))
+  }
+  return meetings
 }
 
 /** What the virtual hosts are made of, each made once. */
@@ -98,7 +110,7 @@ class CompiledSources implements ListenerSources {
   readonly clusters: ClusterTable
   readonly destinations: DestinationResolver
   readonly report: Report
-  readonly #served = new Map<GatewayServer, readonly ServedVirtualService[]>()
+  readonly #meetings: Meetings
   readonly #rules = new Map<BoundVirtualService, readonly EffectiveRule[]>()
   /** By Gateway and declared port: what a VirtualService becomes depends on nothing else of a server. */
   readonly #routes = new Map<string, Map<BoundVirtualService, readonly CompiledRoute[]>>()
@@ -108,8 +120,7 @@ class CompiledSources implements ListenerSources {
   readonly #options: CompileOptions
 
   constructor(
-    groups: readonly ServerGroup[],
-    bindings: Bindings,
+    meetings: Meetings,
     delegates: DelegateIndex,
     services: ServiceRegistry,
     clusters: ClusterTable,
@@ -117,6 +128,7 @@ class CompiledSources implements ListenerSources {
     options: CompileOptions,
     report: Report,
   ) {
+    this.#meetings = meetings
     this.#delegates = delegates
     this.services = services
     this.clusters = clusters
@@ -125,15 +137,10 @@ class CompiledSources implements ListenerSources {
     this.#matches = new MatchTranslator(this.#regexes, report)
     this.#options = options
     this.report = report
-    // Every server is asked, whatever it speaks: a host is unmet only when none of them knows it.
-    for (const server of groups.flatMap((group) => group.servers)) {
-      const binding = bindings.byGateway.get(qualifiedName(server.gateway.metadata))
-      if (binding !== undefined) this.#served.set(server, virtualServicesAt(server, binding))
-    }
   }
 
   virtualServicesOf(server: GatewayServer): readonly ServedVirtualService[] {
-    return this.#served.get(server) ?? []
+    return this.#meetings.get(server) ?? []
   }
 
   routesOf(virtualService: BoundVirtualService, server: GatewayServer): readonly CompiledRoute[] {
@@ -175,17 +182,64 @@ class CompiledSources implements ListenerSources {
   }
 }
 
-function sortByKind(resources: readonly Resource[]) {
+interface Inventory {
+  readonly gateways: readonly GatewayResource[]
+  readonly virtualServices: readonly VirtualServiceResource[]
+  readonly destinationRules: readonly DestinationRuleResource[]
+  readonly serviceEntries: readonly ServiceEntryResource[]
+  readonly workloadEntries: readonly WorkloadEntryResource[]
+  readonly services: readonly ServiceResource[]
+  readonly endpointSlices: readonly EndpointSliceResource[]
+  readonly endpoints: readonly EndpointsResource[]
+}
+
+/** In creation order. */
+function* sortByKind(resources: readonly Resource[]): Steps<Inventory> {
   return {
-    gateways: resources.filter((each) => each.kind === "Gateway").toSorted(compareByCreation),
-    virtualServices: resources.filter((each) => each.kind === "VirtualService").toSorted(compareByCreation),
-    destinationRules: resources.filter((each) => each.kind === "DestinationRule").toSorted(compareByCreation),
-    serviceEntries: resources.filter((each) => each.kind === "ServiceEntry").toSorted(compareByCreation),
-    workloadEntries: resources.filter((each) => each.kind === "WorkloadEntry").toSorted(compareByCreation),
-    services: resources.filter((each) => each.kind === "Service").toSorted(compareByCreation),
-    endpointSlices: resources.filter((each) => each.kind === "EndpointSlice").toSorted(compareByCreation),
-    endpoints: resources.filter((each) => each.kind === "Endpoints").toSorted(compareByCreation),
+    gateways: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "Gateway"),
+      compareByCreation,
+    ),
+    virtualServices: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "VirtualService"),
+      compareByCreation,
+    ),
+    destinationRules: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "DestinationRule"),
+      compareByCreation,
+    ),
+    serviceEntries: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "ServiceEntry"),
+      compareByCreation,
+    ),
+    workloadEntries: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "WorkloadEntry"),
+      compareByCreation,
+    ),
+    services: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "Service"),
+      compareByCreation,
+    ),
+    endpointSlices: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "EndpointSlice"),
+      compareByCreation,
+    ),
+    endpoints: yield* sortedInSteps(
+      resources.filter((each) => each.kind === "Endpoints"),
+      compareByCreation,
+    ),
   }
+}
+
+function* defineServices(inventory: Inventory, options: CompileOptions): Steps<readonly ServiceDefinition[]> {
+  const { services, endpointSlices, endpoints, workloadEntries } = inventory
+  const definitions = yield* kubernetesDefinitions(services, endpointSlices, endpoints, workloadEntries)
+  for (const entry of inventory.serviceEntries) {
+    definitions.push(...serviceEntryDefinitions(entry, workloadEntries))
+    yield
+  }
+  definitions.push(...demoDefinitions(options.demoServices))
+  return definitions
 }
 
 /** Every label a Gateway selects by must be the workload's; a Gateway without a selector applies to all (sheet 1.1). */

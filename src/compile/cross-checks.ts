@@ -3,12 +3,14 @@
  * itself: hosts that no server knows. What the steps do come across is reported where it is decided;
  * docs/diagnostics-cross-checks.md lists all of it.
  */
+import type { Steps } from "../config/steps.ts"
 import type { BoundVirtualService } from "./bind-virtual-services.ts"
 import type { Report } from "./report.ts"
 
 /** @param bound after every server has been asked. */
-export function reportUnmetHosts(bound: readonly BoundVirtualService[], report: Report): void {
+export function* reportUnmetHosts(bound: readonly BoundVirtualService[], report: Report): Steps<void> {
   for (const { resource, isHostMet } of bound) {
+    yield
     for (const [index, isMet] of isHostMet.entries()) {
       if (isMet) continue
       const written = resource.spec.hosts?.[index] ?? ""

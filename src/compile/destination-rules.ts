@@ -4,6 +4,7 @@
  * Source: Istio `pilot/pkg/model/{destination_rule,push_context}.go`.
  */
 import type { DestinationRuleResource } from "../config/resources.ts"
+import type { Steps } from "../config/steps.ts"
 import type { Subset, TrafficPolicy } from "./api-types.ts"
 import { isVisible } from "./export-to.ts"
 import { compareSpecificity, covers } from "./host-names.ts"
@@ -36,24 +37,32 @@ export class DestinationRules {
   readonly #places = new Map<string, Place>()
   readonly #gatewayNamespaces: readonly string[]
 
+  private constructor(gatewayNamespaces: readonly string[]) {
+    this.#gatewayNamespaces = gatewayNamespaces
+  }
+
   /**
    * @param rules             in creation order.
    * @param gatewayNamespaces of the Gateways that are served, which stand for the gateway's own: in Istio there is one.
    * @param workloadLabels    the gateway's; null when they are not known, then rules for chosen workloads do not apply.
    */
-  constructor(
+  static *merge(
     rules: readonly DestinationRuleResource[],
     gatewayNamespaces: readonly string[],
     workloadLabels: Readonly<Record<string, string>> | null,
-  ) {
-    this.#gatewayNamespaces = gatewayNamespaces
+  ): Steps<DestinationRules> {
+    const merged = new DestinationRules(gatewayNamespaces)
     // Rules that choose this very workload come first, so that they win the merge.
     const chosen = rules.filter((rule) => selects(rule, workloadLabels) === true)
     const general = rules.filter((rule) => selects(rule, workloadLabels) === null)
-    for (const rule of [...chosen, ...general]) this.#add(rule)
-    for (const { wildcards } of this.#places.values()) {
+    for (const rule of [...chosen, ...general]) {
+      merged.#add(rule)
+      yield
+    }
+    for (const { wildcards } of merged.#places.values()) {
       wildcards.sort((left, right) => compareSpecificity(left.host, right.host))
     }
+    return merged
   }
 
   /**

@@ -5,6 +5,8 @@
  * `HostIndex` answers "which VirtualService hosts does this server host meet" in time proportional to the answer, so
  * that ten thousand VirtualServices on one Gateway do not cost servers times VirtualServices.
  */
+import { sortedInSteps } from "../config/sort-in-steps.ts"
+import type { Steps } from "../config/steps.ts"
 
 /** What must come before the end of a covered name: `.foo.com` for `*.foo.com`, "" for `*`; null for an exact name. */
 export function wildcardSuffix(host: string): string | null {
@@ -45,6 +47,9 @@ export function compareText(left: string, right: string): number {
 interface IndexedHost<Owner> {
   readonly host: string
   readonly owner: Owner
+}
+
+interface ReversedHost<Owner> extends IndexedHost<Owner> {
   /** Reversed, without the leading `*`: what a wildcard covers then shares a prefix with it. */
   readonly reversed: string
 }
@@ -55,12 +60,12 @@ export class HostIndex<Owner> {
   readonly #exact = new Map<string, Owner[]>()
   readonly #wildcards = new Map<string, Owner[]>()
   /** Sorted by `reversed`; made when the first wildcard asks. */
-  #sorted: readonly IndexedHost<Owner>[] | null = null
+  #sorted: readonly ReversedHost<Owner>[] | null = null
 
   /** @param host lower-cased. */
   add(host: string, owner: Owner): void {
     const suffix = wildcardSuffix(host)
-    this.#entries.push({ host, owner, reversed: reverse(suffix ?? host) })
+    this.#entries.push({ host, owner })
     this.#sorted = null
     const owners = suffix === null ? this.#exact : this.#wildcards
     const key = suffix ?? host
@@ -70,16 +75,19 @@ export class HostIndex<Owner> {
   }
 
   /** Calls `visit` once for each entry that shares names with `host`, with the narrower of the two. Order unspecified. */
-  forEachShared(host: string, visit: (narrower: string, owner: Owner) => void): void {
+  *forEachShared(host: string, visit: (narrower: string, owner: Owner) => void): Steps<void> {
     const suffix = wildcardSuffix(host)
     if (suffix === "") {
-      for (const entry of this.#entries) visit(entry.host, entry.owner)
+      for (const entry of this.#entries) {
+        visit(entry.host, entry.owner)
+        yield
+      }
       return
     }
     if (suffix === null) {
       for (const owner of this.#exact.get(host) ?? []) visit(host, owner)
     } else {
-      this.#forEachWithin(suffix, visit)
+      yield* this.#forEachWithin(suffix, visit)
     }
     // Strictly wider wildcards: drop labels from the left.
     const name = suffix ?? host
@@ -89,23 +97,34 @@ export class HostIndex<Owner> {
     for (const owner of this.#wildcards.get("") ?? []) visit(host, owner)
   }
 
-  #forEachWithin(suffix: string, visit: (narrower: string, owner: Owner) => void): void {
-    this.#sorted ??= this.#entries.toSorted((left, right) => compareText(left.reversed, right.reversed))
+  *#forEachWithin(suffix: string, visit: (narrower: string, owner: Owner) => void): Steps<void> {
+    const sorted = this.#sorted ?? (yield* sortReversed(this.#entries))
+    this.#sorted = sorted
     const prefix = reverse(suffix)
     let low = 0
-    let high = this.#sorted.length
+    let high = sorted.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      const entry = this.#sorted[middle]
+      const entry = sorted[middle]
       if (entry !== undefined && entry.reversed < prefix) low = middle + 1
       else high = middle
     }
-    for (let at = low; at < this.#sorted.length; at++) {
-      const entry = this.#sorted[at]
+    for (let at = low; at < sorted.length; at++) {
+      yield
+      const entry = sorted[at]
       if (entry === undefined || !entry.reversed.startsWith(prefix)) return
       if (covers(`*${suffix}`, entry.host)) visit(entry.host, entry.owner)
     }
   }
+}
+
+function* sortReversed<Owner>(entries: readonly IndexedHost<Owner>[]): Steps<readonly ReversedHost<Owner>[]> {
+  const reversed: ReversedHost<Owner>[] = []
+  for (const entry of entries) {
+    reversed.push({ ...entry, reversed: reverse(wildcardSuffix(entry.host) ?? entry.host) })
+    yield
+  }
+  return yield* sortedInSteps(reversed, (left, right) => compareText(left.reversed, right.reversed))
 }
 
 function reverse(text: string): string {

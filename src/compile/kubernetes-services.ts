@@ -11,6 +11,7 @@ import type {
   ServiceResource,
   WorkloadEntryResource,
 } from "../config/resources.ts"
+import type { Steps } from "../config/steps.ts"
 import { fullyQualifiedHost, qualifiedName } from "./names.ts"
 import { selectWorkloads, upstreamProtocol, workloadEndpoint } from "./service-entries.ts"
 import type { ServiceDefinition, ServicePort } from "./services.ts"
@@ -28,25 +29,32 @@ interface EndpointSources {
   readonly workloads: readonly WorkloadEntryResource[]
 }
 
-export function kubernetesDefinitions(
+/** @returns in the order of `services`. */
+export function* kubernetesDefinitions(
   services: readonly ServiceResource[],
   slices: readonly EndpointSliceResource[],
   endpoints: readonly EndpointsResource[],
   workloads: readonly WorkloadEntryResource[],
-): readonly ServiceDefinition[] {
+): Steps<ServiceDefinition[]> {
   const slicesByService = new Map<string, EndpointSliceResource[]>()
   for (const slice of slices) {
     const name = `${slice.metadata.namespace}/${slice.metadata.labels[serviceNameLabel] ?? ""}`
     const known = slicesByService.get(name)
     if (known === undefined) slicesByService.set(name, [slice])
     else known.push(slice)
+    yield
   }
   const sources: EndpointSources = {
     slices: slicesByService,
     endpoints: new Map(endpoints.map((each) => [qualifiedName(each.metadata), each])),
     workloads,
   }
-  return services.map((service) => compileService(service, sources))
+  const definitions: ServiceDefinition[] = []
+  for (const service of services) {
+    definitions.push(compileService(service, sources))
+    yield
+  }
+  return definitions
 }
 
 function compileService(service: ServiceResource, sources: EndpointSources): ServiceDefinition {

@@ -7,6 +7,7 @@
  * have carried out. Without the annotation so do we.
  */
 import type { VirtualServiceResource } from "../config/resources.ts"
+import type { Steps } from "../config/steps.ts"
 import type { BoundVirtualService } from "./bind-virtual-services.ts"
 import type { Report } from "./report.ts"
 
@@ -19,8 +20,9 @@ export function repeatsNonIdempotent({ metadata }: VirtualServiceResource): bool
   return text === "false" ? false : null
 }
 
-export function reportUnreadableAnnotations(bound: readonly BoundVirtualService[], report: Report): void {
+export function* reportUnreadableAnnotations(bound: readonly BoundVirtualService[], report: Report): Steps<void> {
   for (const { resource } of bound) {
+    yield
     if (repeatsNonIdempotent(resource) !== null) continue
     report.add({
       severity: "error",

@@ -3,6 +3,8 @@
  * endpoints (Istio semantics sheet 3.1 (2), 7; CONTRACT of lookups: whole name first, then the name as written).
  */
 import type { Resource } from "../config/resources.ts"
+import { sortedInSteps } from "../config/sort-in-steps.ts"
+import type { Steps } from "../config/steps.ts"
 import { isVisible } from "./export-to.ts"
 import { fullyQualifiedHost } from "./names.ts"
 import { compareByCreation } from "./order.ts"
@@ -42,8 +44,12 @@ export class ServiceRegistry {
   readonly all: readonly ServiceDefinition[]
   readonly #byHost = new Map<string, ServiceDefinition[]>()
 
-  constructor(definitions: readonly ServiceDefinition[]) {
-    this.all = definitions.toSorted(compareDefinitions)
+  static *of(definitions: readonly ServiceDefinition[]): Steps<ServiceRegistry> {
+    return new ServiceRegistry(yield* sortedInSteps(definitions, compareDefinitions))
+  }
+
+  private constructor(sorted: readonly ServiceDefinition[]) {
+    this.all = sorted
     for (const definition of this.all) {
       const sameHost = this.#byHost.get(definition.host)
       if (sameHost === undefined) this.#byHost.set(definition.host, [definition])

@@ -3,6 +3,7 @@
  * joined, hosts with the very same routes folded into one (Istio semantics sheet 1.6, 1.7, 2.1).
  * Source: Istio `pilot/pkg/networking/core/gateway.go` (`buildGatewayHTTPRouteConfig`, `collapseDuplicateRoutes`).
  */
+import { sortedInSteps } from "../config/sort-in-steps.ts"
 import type { Steps } from "../config/steps.ts"
 import { buildPathTable } from "../route/path-table.ts"
 import type { BoundVirtualService, ServedVirtualService } from "./bind-virtual-services.ts"
@@ -53,11 +54,11 @@ export function* compileVirtualHosts(
   }
   if (open.size === 0) return [placeholder(boundPort)]
   const closed: VirtualHost[] = []
-  for (const folded of foldHosts(open)) {
+  for (const folded of yield* foldHosts(open)) {
     yield
     closed.push(closeHost(folded))
   }
-  return closed.toSorted((left, right) => compareText(left.name, right.name))
+  return yield* sortedInSteps(closed, (left, right) => compareText(left.name, right.name))
 }
 
 function contribute(
@@ -93,7 +94,7 @@ interface FoldedHost extends OpenHost {
 }
 
 /** Folds hosts with identical contributions; the most specific host gives the name. */
-function foldHosts(open: ReadonlyMap<string, OpenHost>): readonly FoldedHost[] {
+function* foldHosts(open: ReadonlyMap<string, OpenHost>): Steps<readonly FoldedHost[]> {
   const identities = new Map<readonly CompiledRoute[], number>()
   const identityOf = (routes: readonly CompiledRoute[]): number => {
     const known = identities.get(routes) ?? identities.size
@@ -101,7 +102,9 @@ function foldHosts(open: ReadonlyMap<string, OpenHost>): readonly FoldedHost[] {
     return known
   }
   const folded = new Map<string, FoldedHost>()
-  for (const each of [...open.values()].toSorted((left, right) => compareSpecificity(left.host, right.host))) {
+  const bySpecificity = (left: OpenHost, right: OpenHost) => compareSpecificity(left.host, right.host)
+  for (const each of yield* sortedInSteps([...open.values()], bySpecificity)) {
+    yield
     const key = `${each.requireTls} ${each.contributions.map(identityOf).join(" ")}`
     const existing = folded.get(key)
     if (existing === undefined) folded.set(key, { ...each, domains: [each.host] })

@@ -1,6 +1,6 @@
 /**
- * One file's text and the way from a character offset to a line and a column. Line starts are found on the first
- * question only: a configuration without problems of 6 MB never pays for them.
+ * One file's text and the way from a character offset to a line and a column. Line starts are found as far as questions
+ * reach: a configuration without problems of 6 MB never pays for all of them.
  */
 
 /** What a user gave us, before anything is understood of it. */
@@ -25,7 +25,9 @@ export interface Position {
 export class SourceText {
   readonly path: string
   readonly text: string
-  #lineStarts: readonly number[] | null = null
+  readonly #lineStarts = [0]
+  /** From here on lines are not known yet; -1 = all are. */
+  #scannedTo = 0
 
   constructor(file: SourceFile) {
     this.path = file.path
@@ -33,7 +35,7 @@ export class SourceText {
   }
 
   position(offset: number): Position {
-    const starts = this.#starts()
+    const starts = this.#startsUpTo(offset)
     let low = 0
     let high = starts.length - 1
     while (low < high) {
@@ -54,11 +56,13 @@ export class SourceText {
     return { line, column, endColumn: column + (end - span.start) }
   }
 
-  #starts(): readonly number[] {
-    if (this.#lineStarts !== null) return this.#lineStarts
-    const starts = [0]
-    for (let at = this.text.indexOf("\n"); at !== -1; at = this.text.indexOf("\n", at + 1)) starts.push(at + 1)
-    this.#lineStarts = starts
-    return starts
+  /** Those of all lines that begin at or before `offset`, and perhaps of more. */
+  #startsUpTo(offset: number): readonly number[] {
+    while (this.#scannedTo !== -1 && this.#scannedTo < offset) {
+      const newline = this.text.indexOf("\n", this.#scannedTo)
+      if (newline !== -1) this.#lineStarts.push(newline + 1)
+      this.#scannedTo = newline === -1 ? -1 : newline + 1
+    }
+    return this.#lineStarts
   }
 }

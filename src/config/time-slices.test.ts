@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { runAtOnce, type Steps } from "./steps.ts"
-import { runInSlices } from "./time-slices.ts"
+import { runInSlices, sliceMs } from "./time-slices.ts"
 
 function* countTo(last: number): Steps<number> {
   let count = 0
@@ -40,4 +40,8 @@ test("what the work throws reaches whoever runs it", async () => {
   }
   expect(() => runAtOnce(broken())).toThrow("broken")
   await expect(runInSlices(broken())).rejects.toThrow("broken")
+})
+
+test("a slice is short, as long as a turn of the event loop where turns are longer, and never long", () => {
+  expect([0, 0.1, 2, 5, 8, 100].map(sliceMs)).toEqual([2, 2, 2, 5, 8, 8])
 })

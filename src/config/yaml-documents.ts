@@ -22,7 +22,7 @@ export function readYamlDocuments(source: SourceText): readonly YamlDocument[] {
 export function* yamlDocuments(source: SourceText): Generator<YamlDocument, void> {
   const { text } = source
   // A directive belongs to the document after it, so such a stream is not cut here.
-  if (/^%/m.test(text)) {
+  if (text.startsWith("%") || text.includes("\n%") || text.includes("\r%")) {
     yield* readFull(text, 0)
     return
   }
