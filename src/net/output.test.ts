@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { flushCorked, Output, type OutputSocket } from "./output.ts"
+import { meterSocket } from "./traffic-meter.ts"
 
 const KIB = 1024
 
@@ -137,6 +138,17 @@ describe("a socket that does not take everything", () => {
     expect([output.isBackedUp, socket.received]).toEqual([false, ""])
   })
 
+  test("what a closed socket does not take is not counted as sent", () => {
+    const socket = new ScriptedSocket(1, -1)
+    const meter = { bytesReceived: 0, bytesSent: 0 }
+    meterSocket(socket, meter)
+    const output = attached(socket)
+    output.writeText("abc")
+    flushCorked()
+    output.onDrain()
+    expect(meter.bytesSent).toBe(1)
+  })
+
   test("a socket that closes while bytes wait does not say that it drained", () => {
     const output = attached(new ScriptedSocket(1, -1))
     output.writeText("abc")
@@ -174,6 +186,8 @@ describe("a socket that does not take everything", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 15 }), takes, (steps, scripted) => {
         const socket = new ScriptedSocket(...scripted)
+        const meter = { bytesReceived: 0, bytesSent: 0 }
+        meterSocket(socket, meter)
         const output = attached(socket)
         let expected = ""
         for (const [index, each] of steps.entries()) {
@@ -187,9 +201,12 @@ describe("a socket that does not take everything", () => {
         }
         output.endAfterFlush()
         flushCorked()
+        // What waits has not been sent.
+        expect(meter).toEqual({ bytesReceived: 0, bytesSent: socket.received.length })
         for (let drains = 0; drains < 30 && output.isBackedUp; drains++) output.onDrain()
         expect(socket.received === expected).toBe(true)
         expect([output.waitingBytes, output.bytesTotal, socket.isShutDown]).toEqual([0, expected.length, true])
+        expect(meter.bytesSent).toBe(expected.length)
       }),
       { numRuns: 300 },
     )

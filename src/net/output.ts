@@ -9,6 +9,8 @@
  * it is gathered until the turn of the event loop is over ("batch"), so that ten responses leave in one TLS record and one
  * system call.
  */
+import { meterOf, type TrafficMeter, UNMETERED } from "./traffic-meter.ts"
+
 /** Holds a head of the largest size and what is usually beside it. */
 const SCRATCH_BYTES = 128 * 1024
 /** From here on copying costs more than a system call of its own. */
@@ -54,6 +56,7 @@ export interface OutputSocket {
 
 export class Output {
   #socket: OutputSocket | null = null
+  #traffic: TrafficMeter = UNMETERED
   /** Bytes that wait for the socket, oldest first. */
   #waiting: Buffer[] = []
   /** Offset into the first waiting buffer. */
@@ -70,6 +73,7 @@ export class Output {
 
   attach(socket: OutputSocket): void {
     this.#socket = socket
+    this.#traffic = meterOf(socket)
   }
 
   /** The socket is gone: nothing more is sent or kept. */
@@ -180,6 +184,7 @@ export class Output {
       const written = socket.write(bytes, start, end - start)
       // -1: closed; `onClose` follows and ends whoever writes.
       if (written < 0) return
+      this.#traffic.bytesSent += written
       offset += written
     }
     if (offset < end) {
@@ -198,6 +203,7 @@ export class Output {
       const length = first.length - this.#waitingOffset
       const written = socket.write(first, this.#waitingOffset, length)
       if (written < 0) return false
+      this.#traffic.bytesSent += written
       this.#waitingBytes -= written
       if (written < length) {
         this.#waitingOffset += written

@@ -1,7 +1,6 @@
 /** The one place where a connection that will speak HTTP gets its codec. */
-import { H1ServerConnection } from "../http/h1/server-connection.ts"
-import { Http2ServerConnection } from "../http/h2/server-connection.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
+import { MeteredHttp1Connection, MeteredHttp2Connection } from "./metered-connections.ts"
 import { type HttpHost, UndecidedConnection } from "./undecided-connection.ts"
 
 type OpenConnection = (host: HttpHost, serverName: string) => DownstreamConnection
@@ -10,8 +9,8 @@ const openUndecided: OpenConnection = (host, serverName) => new UndecidedConnect
 
 /** By the ALPN protocol that names it. */
 const codecs: ReadonlyMap<string, OpenConnection> = new Map<string, OpenConnection>([
-  ["http/1.1", (host, serverName) => new H1ServerConnection(host, serverName)],
-  ["h2", (host, serverName) => new Http2ServerConnection(host, serverName)],
+  ["http/1.1", (host, serverName) => new MeteredHttp1Connection(host, serverName)],
+  ["h2", (host, serverName) => new MeteredHttp2Connection(host, serverName)],
 ])
 
 /**

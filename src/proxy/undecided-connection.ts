@@ -1,6 +1,6 @@
 /**
  * A connection whose protocol nothing has named: HTTP/1.1, unless the first bytes are the preface of HTTP/2 (RFC 9113
- * section 3.3, prior knowledge; Envoy: codec type AUTO). Afterwards it passes every event on to the codec.
+ * section 3.3, prior knowledge; Envoy: codec type AUTO). Afterwards it passes every event on to the codec, and counts bytes.
  *
  *   accepted ──▶ HTTP/1.1, silent ──24 bytes of preface──▶ HTTP/2
  *                      └──a byte that is not of the preface──▶ HTTP/1.1 for good
@@ -11,10 +11,13 @@ import { Http2ServerConnection, type Http2ServerHost } from "../http/h2/server-c
 import type { HttpLimits } from "../http/limits.ts"
 import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import type { TcpSocket } from "../net/socket.ts"
+import { meterSocket, type TrafficMeter } from "../net/traffic-meter.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
 
 /** What either codec needs of its surroundings. */
-export interface HttpHost extends Omit<Http2ServerHost, "onConnectionClosed"> {
+export interface HttpHost extends Omit<Http2ServerHost, "onConnectionClosed" | "counters"> {
+  /** Who hears of faults and of bytes. */
+  readonly counters: Http2ServerHost["counters"] & { readonly downstreamTraffic: TrafficMeter }
   onConnectionClosed(connection: DownstreamConnection): void
 }
 
@@ -24,6 +27,7 @@ const PREFACE = Buffer.from(CONNECTION_PREFACE, "latin1")
 export class UndecidedConnection implements DownstreamConnection, ServerConnectionHost, Http2ServerHost {
   readonly #host: HttpHost
   readonly #serverName: string
+  readonly #traffic: TrafficMeter
   /** HTTP/1.1 until it is known better: its timeouts are right for a client that says nothing. */
   #codec: DownstreamConnection
   #socket: TcpSocket | null = null
@@ -34,6 +38,7 @@ export class UndecidedConnection implements DownstreamConnection, ServerConnecti
   constructor(host: HttpHost, serverName: string) {
     this.#host = host
     this.#serverName = serverName
+    this.#traffic = host.counters.downstreamTraffic
     this.#codec = new H1ServerConnection(this, serverName)
   }
 
@@ -41,10 +46,12 @@ export class UndecidedConnection implements DownstreamConnection, ServerConnecti
 
   onOpen(socket: TcpSocket): void {
     this.#socket = socket
+    meterSocket(socket, this.#traffic)
     this.#codec.onOpen(socket)
   }
 
   onData(bytes: Buffer): void {
+    this.#traffic.bytesReceived += bytes.length
     if (this.#isDecided) this.#codec.onData(bytes)
     else this.#decide(bytes)
   }

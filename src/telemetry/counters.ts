@@ -41,9 +41,8 @@ export class Counters {
   tlsServersWithoutCertificateActive = 0
   /** Clients not let in, by what was wrong with their certificate; see `countClientCertificateRefusal`. */
   readonly clientCertificateRefusals = new Map<string, number>()
-  /** Bytes read from and written to clients, heads and framing included. */
-  downstreamBytesReceived = 0
-  downstreamBytesSent = 0
+  /** What HTTP connections read from and write to clients: heads, framing and tunnels included, TLS not. */
+  readonly downstreamTraffic = { bytesReceived: 0, bytesSent: 0 }
 
   /** HTTP requests whose head was understood. */
   requestsTotal = 0

@@ -122,14 +122,14 @@ const rows: readonly CounterRow[] = [
   counter(
     "downstream_received_bytes_total",
     "http.downstream_cx_rx_bytes_total",
-    "Bytes read from clients.",
-    (c) => c.downstreamBytesReceived,
+    "Bytes read from the clients of HTTP filter chains, without TLS.",
+    (c) => c.downstreamTraffic.bytesReceived,
   ),
   counter(
     "downstream_sent_bytes_total",
     "http.downstream_cx_tx_bytes_total",
-    "Bytes written to clients.",
-    (c) => c.downstreamBytesSent,
+    "Bytes written to the clients of HTTP filter chains, without TLS.",
+    (c) => c.downstreamTraffic.bytesSent,
   ),
   counter(
     "requests_total",

@@ -18,6 +18,8 @@ export function toBytes(data: Bytes): Uint8Array {
 export class RawSocket {
   /** Everything received, those taken included. */
   bytesReceived = 0
+  /** Everything handed to `send`. */
+  bytesSent = 0
   /** Bytes handed to `send` that the kernel has not taken yet. */
   bytesUnsent = 0
   /** The peer sent FIN. */
@@ -38,6 +40,7 @@ export class RawSocket {
   send(data: Bytes): void {
     const bytes = toBytes(data)
     if (this.#socket === null || bytes.length === 0) return
+    this.bytesSent += bytes.length
     this.bytesUnsent += bytes.length
     this.#unsent.push(bytes.slice())
     this.#flush()

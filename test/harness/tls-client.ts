@@ -5,6 +5,8 @@ import { type RawSocket, rawSocketHandlers } from "./raw-socket.ts"
 export interface TlsClientOptions {
   /** SNI; "" = none is sent. */
   readonly serverName: string
+  /** In wire format; default: none are offered. */
+  readonly alpnProtocols?: string
   /** The client's certificate and key. */
   readonly identity?: { readonly certificatePem: string; readonly privateKeyPem: string }
 }
@@ -16,7 +18,7 @@ export interface TlsClientOptions {
 export async function connectTls(port: number, options: TlsClientOptions): Promise<RawClient> {
   const client = new RawClient()
   const handshake = Promise.withResolvers<void>()
-  const { identity, serverName } = options
+  const { identity, serverName, alpnProtocols } = options
   await Bun.connect<RawSocket>({
     hostname: "127.0.0.1",
     port,
@@ -24,6 +26,7 @@ export async function connectTls(port: number, options: TlsClientOptions): Promi
     tls: {
       rejectUnauthorized: false,
       ...(serverName === "" ? {} : { serverName }),
+      ...(alpnProtocols === undefined ? {} : { ALPNProtocols: Buffer.from(alpnProtocols, "latin1") }),
       ...(identity === undefined ? {} : { cert: identity.certificatePem, key: identity.privateKeyPem }),
     },
     socket: {
