@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { FakeGateway } from "./admin.fixture.ts"
-import { type AdminServer, startAdminServer } from "./admin-server.ts"
+import { startAdminServer } from "./admin-server.ts"
+import type { OwnServer } from "./own-server.ts"
 import { startStatusServer } from "./status-server.ts"
 
 let gateway = new FakeGateway()
-let server: AdminServer
+let server: OwnServer
 
 beforeEach(() => {
   gateway = new FakeGateway()
@@ -243,7 +244,7 @@ describe("ports that are taken", () => {
 })
 
 describe("the status server", () => {
-  test("/healthz/ready follows readiness; everything else is 404; only reading is allowed", async () => {
+  test("/healthz/ready follows readiness, /healthz/live does not; everything else is 404; only reading is allowed", async () => {
     let isReady = true
     const status = startStatusServer(0, () => isReady)
     if ("error" in status) throw new Error(status.error)
@@ -254,6 +255,8 @@ describe("the status server", () => {
     expect((await fetch(`${base}/healthz/ready`, { method: "HEAD" })).status).toBe(200)
     isReady = false
     expect((await fetch(`${base}/healthz/ready`)).status).toBe(503)
+    // Not ready is no reason to be killed.
+    expect((await fetch(`${base}/healthz/live`)).status).toBe(200)
     expect((await fetch(`${base}/healthz/ready`, { method: "POST" })).status).toBe(405)
     expect((await fetch(`${base}/`)).status).toBe(404)
     await status.stop()

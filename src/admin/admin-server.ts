@@ -3,40 +3,38 @@
  * are loaded with the first request, so that the start does not wait for them.
  */
 import type { Hono } from "hono"
+import type { SharedPorts } from "../net/shared-ports.ts"
 import { refuseForeignRequest } from "./access-control.ts"
-import { type ListenFailure, listenFailure } from "./listen-failure.ts"
+import type { ListenFailure } from "./listen-failure.ts"
+import { type OwnServer, startOwnServer } from "./own-server.ts"
 import type { RunningGateway } from "./running-gateway.ts"
 
-export interface AdminServer {
-  readonly host: string
-  readonly port: number
-  stop(): Promise<void>
-}
-
-/** @param address `port` 0 = a free one. */
+/**
+ * @param address `port` 0 = a free one
+ * @param sharedPorts null = nobody else may listen on the port
+ */
 export function startAdminServer(
   address: { readonly host: string; readonly port: number },
   gateway: RunningGateway,
-): AdminServer | ListenFailure {
+  sharedPorts: SharedPorts | null = null,
+): OwnServer | ListenFailure {
   let pages: Promise<Hono> | null = null
-  try {
-    const server = Bun.serve({
-      hostname: address.host,
-      port: address.port,
-      idleTimeout: 30,
-      maxRequestBodySize: 64 * 1024,
-      async fetch(request) {
-        const refusal = refuseForeignRequest(request.headers)
-        if (refusal !== null) return new Response(`forbidden: ${refusal}\n`, { status: 403 })
-        pages ??= loadPages(gateway)
-        return (await pages).fetch(request)
-      },
-    })
-    return { host: address.host, port: server.port ?? address.port, stop: () => server.stop(true) }
-  } catch (error) {
-    const host = address.host.includes(":") ? `[${address.host}]` : address.host
-    return listenFailure("--admin", `${host}:${address.port}`, error)
-  }
+  const { host, port } = address
+  return startOwnServer({
+    flag: "--admin",
+    place: `${host.includes(":") ? `[${host}]` : host}:${port}`,
+    host,
+    port,
+    idleTimeoutSeconds: 30,
+    bodyBytesMax: 64 * 1024,
+    sharedPorts,
+    async answer(request) {
+      const refusal = refuseForeignRequest(request.headers)
+      if (refusal !== null) return new Response(`forbidden: ${refusal}\n`, { status: 403 })
+      pages ??= loadPages(gateway)
+      return (await pages).fetch(request)
+    },
+  })
 }
 
 async function loadPages(gateway: RunningGateway): Promise<Hono> {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { FakeGateway } from "./admin.fixture.ts"
-import { type AdminServer, startAdminServer } from "./admin-server.ts"
+import { startAdminServer } from "./admin-server.ts"
+import type { OwnServer } from "./own-server.ts"
 
-let server: AdminServer
+let server: OwnServer
 
 beforeEach(() => {
   const started = startAdminServer({ host: "127.0.0.1", port: 0 }, new FakeGateway())

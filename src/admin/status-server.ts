@@ -1,40 +1,54 @@
 /**
  * `GET /healthz/ready` on a port of its own, on every address, for whoever decides whether this gateway gets traffic
- * (Istio: port 15021). It tells nothing else, so it needs no protection.
+ * (Istio: port 15021), and `GET /healthz/live` for whoever restarts a process that does not answer any more. They tell
+ * nothing else, so they need no protection.
  */
-import { type ListenFailure, listenFailure } from "./listen-failure.ts"
+import type { SharedPorts } from "../net/shared-ports.ts"
+import type { ListenFailure } from "./listen-failure.ts"
+import { type OwnServer, startOwnServer } from "./own-server.ts"
 
-export interface StatusServer {
-  readonly port: number
-  stop(): Promise<void>
-}
-
-/** @param port 0 = a free one. */
-export function startStatusServer(port: number, isReady: () => boolean): StatusServer | ListenFailure {
+/**
+ * @param port 0 = a free one
+ * @param sharedPorts null = nobody else may listen on the port
+ */
+export function startStatusServer(
+  port: number,
+  isReady: () => boolean,
+  sharedPorts: SharedPorts | null = null,
+): OwnServer | ListenFailure {
   // A machine without IPv6 has no `::`; but a port that is taken is taken.
-  const server = listen("::", port, isReady)
-  return "error" in server && !server.isAddressInUse ? listen("0.0.0.0", port, isReady) : server
+  const server = listen("::", port, isReady, sharedPorts)
+  return "error" in server && !server.isAddressInUse ? listen("0.0.0.0", port, isReady, sharedPorts) : server
 }
 
-function listen(hostname: string, port: number, isReady: () => boolean): StatusServer | ListenFailure {
-  try {
-    const server = Bun.serve({
-      hostname,
-      port,
-      idleTimeout: 10,
-      maxRequestBodySize: 1024,
-      fetch: (request) => answer(request, isReady),
-    })
-    return { port: server.port ?? port, stop: () => server.stop(true) }
-  } catch (error) {
-    return listenFailure("--status-port", `port ${port}`, error)
-  }
+function listen(
+  host: string,
+  port: number,
+  isReady: () => boolean,
+  sharedPorts: SharedPorts | null,
+): OwnServer | ListenFailure {
+  return startOwnServer({
+    flag: "--status-port",
+    place: `port ${port}`,
+    host,
+    port,
+    idleTimeoutSeconds: 10,
+    bodyBytesMax: 1024,
+    sharedPorts,
+    answer: (request) => answer(request, isReady),
+  })
 }
 
+/** Each answer ends its connection: on a kept one a probe would go on asking a gateway that has a successor. */
 function answer(request: Request, isReady: () => boolean): Response {
-  if (new URL(request.url).pathname !== "/healthz/ready") return new Response("not found\n", { status: 404 })
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    return new Response("method not allowed\n", { status: 405, headers: { allow: "GET, HEAD" } })
-  }
-  return isReady() ? new Response("ready\n") : new Response("not ready\n", { status: 503 })
+  const { pathname } = new URL(request.url)
+  if (pathname !== "/healthz/ready" && pathname !== "/healthz/live") return plain("not found\n", 404)
+  if (request.method !== "GET" && request.method !== "HEAD") return plain("method not allowed\n", 405, "GET, HEAD")
+  if (pathname === "/healthz/live") return plain("live\n", 200)
+  return isReady() ? plain("ready\n", 200) : plain("not ready\n", 503)
+}
+
+function plain(text: string, status: number, allow = ""): Response {
+  const headers = { connection: "close", ...(allow === "" ? {} : { allow }) }
+  return new Response(text, { status, headers })
 }

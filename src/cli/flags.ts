@@ -123,6 +123,15 @@ export const flags: readonly Flag[] = [
     commands: ["run"],
   },
   {
+    name: "reuse-port",
+    short: "",
+    valueName: "",
+    isRepeatable: false,
+    defaultText: "",
+    description: "listen beside another gateway of the same user that has this flag too: for a restart without a gap",
+    commands: ["run"],
+  },
+  {
     name: "access-log",
     short: "",
     valueName: "PATH",

@@ -34,6 +34,7 @@ describe("defaults, as the contract lists them", () => {
       statusPort: 15021,
       tracing: null,
       drainMs: 5000,
+      reusePort: false,
       watch: true,
     })
     expect(accessLog?.path).toBe("-")

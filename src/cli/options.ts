@@ -75,6 +75,8 @@ export interface RunOptions extends ConfigurationOptions, LogOptions {
   readonly admin: HostPort | null
   /** null = no status server. */
   readonly statusPort: number | null
+  /** Other gateways may listen on the same ports. */
+  readonly reusePort: boolean
   /** null = no access log; path `-` = stdout. */
   readonly accessLog: { readonly path: string; readonly format: AccessLogFormat } | null
   /** null = nothing is traced. */
@@ -165,6 +167,8 @@ export function parseRunOptions(values: FlagValues): RunOptions | UsageError {
   if (isUsageError(admin)) return admin
   const statusPort = parseStatusPort(single(values, "status-port", defaults.statusPort))
   if (isUsageError(statusPort)) return statusPort
+  const reusePort = parseSwitch("reuse-port", single(values, "reuse-port", "false"))
+  if (isUsageError(reusePort)) return reusePort
   const accessLog = parseAccessLog(values)
   if (isUsageError(accessLog)) return accessLog
   const tracing = parseTracing(values)
@@ -173,7 +177,8 @@ export function parseRunOptions(values: FlagValues): RunOptions | UsageError {
   if (isUsageError(drainMs)) return drainMs
   const noWatch = parseSwitch("no-watch", single(values, "no-watch", "false"))
   if (isUsageError(noWatch)) return noWatch
-  return { ...configuration, ...log, bindAddresses, admin, statusPort, accessLog, tracing, drainMs, watch: !noWatch }
+  const own = { admin, statusPort, reusePort, accessLog, tracing, drainMs, watch: !noWatch }
+  return { ...configuration, ...log, bindAddresses, ...own }
 }
 
 /** `certs dev`. */

@@ -3,11 +3,13 @@
  *
  *   load -> compile -> bind -> status and admin -> ready line -> watch -> (signals) -> drain -> exit
  */
-import { type AdminServer, startAdminServer } from "../admin/admin-server.ts"
-import { type StatusServer, startStatusServer } from "../admin/status-server.ts"
+import { startAdminServer } from "../admin/admin-server.ts"
+import type { OwnServer } from "../admin/own-server.ts"
+import { startStatusServer } from "../admin/status-server.ts"
 import { watchFiles } from "../config/watch.ts"
 import type { Demo } from "../demo/demo.ts"
 import { missingRuntimeHooks, missingTlsHooks } from "../net/self-check.ts"
+import { SharedPorts } from "../net/shared-ports.ts"
 import { Gateway } from "../proxy/gateway.ts"
 import { credentialPaths } from "../security/load-credentials.ts"
 import { openLogOutput } from "../telemetry/access-log-output.ts"
@@ -48,7 +50,8 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const loader = new ConfigurationLoader(options, demo?.services ?? [])
   const { bindAddresses } = options
   const findSecret: FindSecret = (credentialName, namespace) => loader.findUpstreamSecret(credentialName, namespace)
-  const engine = new Gateway({ bindAddresses, accessLog, tracer, log, counters, findSecret })
+  const sharedPorts = options.reusePort ? await openSharedPorts(log) : null
+  const engine = new Gateway({ bindAddresses, accessLog, tracer, log, counters, findSecret, sharedPorts })
   const onWatchError = (directory: string, reason: string) => log.warn("folder is not watched", { directory, reason })
   const credentialWatch = options.watch ? new CredentialWatch(() => gateway.reloadCredentials(), onWatchError) : null
   const gateway: GatewayProcess = new GatewayProcess({
@@ -66,9 +69,17 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   const reload = () => void gateway.reload()
   process.on("SIGHUP", reload)
   process.on("SIGUSR1", () => accessLog?.reopen())
-  if (!(await gateway.start())) return 1
-  const servers = startOwnServers(options, gateway)
-  if ("error" in servers) return fail(terminal, servers.error)
+  // Connections that came to a shared port meanwhile are answered, and the others on it go on as if nothing had been.
+  const giveBack = async () => (sharedPorts === null ? undefined : engine.drain(options.drainMs))
+  if (!(await gateway.start())) {
+    await giveBack()
+    return 1
+  }
+  const servers = startOwnServers(options, gateway, sharedPorts)
+  if ("error" in servers) {
+    await giveBack()
+    return fail(terminal, servers.error)
+  }
   await terminal.err(readyLine(gateway))
   if (demo !== null) await terminal.err(tryLines(gateway, options.secretsDir))
   logWhereabouts(log, gateway, servers)
@@ -81,6 +92,8 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   watcher?.close()
   credentialWatch?.close()
   gateway.beginDrain()
+  if (sharedPorts !== null) log.info("handing over: new connections go to whoever else listens on these ports")
+  for (const server of [servers.status, servers.admin]) server?.yieldPort()
   await engine.drain(options.drainMs)
   if (accessLog !== null) await Promise.race([accessLog.close(), Bun.sleep(accessLogCloseMaxMs)])
   if (spans !== null) await Promise.race([spans.close(), Bun.sleep(spansCloseMaxMs)])
@@ -112,15 +125,31 @@ async function openSpanExporter(
   return new SpanExporter({ url: tracesUrl(options.otlpUrl), service, counters, log })
 }
 
-interface OwnServers {
-  readonly admin: AdminServer | null
-  readonly status: StatusServer | null
+/** What reads and steers shared ports is loaded only where there are some. */
+async function openSharedPorts(log: Log): Promise<SharedPorts> {
+  const { ReusePortControl } = await import("../net/reuse-port-control.ts")
+  const control = ReusePortControl.open()
+  if (typeof control !== "string") return new SharedPorts(control)
+  log.warn("--reuse-port: new connections cannot be steered to a successor, some may be lost when this one ends", {
+    reason: control,
+  })
+  return new SharedPorts(null)
 }
 
-function startOwnServers(options: RunOptions, gateway: GatewayProcess): OwnServers | { readonly error: string } {
-  const status = options.statusPort === null ? null : startStatusServer(options.statusPort, () => gateway.isReady)
+interface OwnServers {
+  readonly admin: OwnServer | null
+  readonly status: OwnServer | null
+}
+
+function startOwnServers(
+  options: RunOptions,
+  gateway: GatewayProcess,
+  sharedPorts: SharedPorts | null,
+): OwnServers | { readonly error: string } {
+  const { statusPort } = options
+  const status = statusPort === null ? null : startStatusServer(statusPort, () => gateway.isReady, sharedPorts)
   if (status !== null && "error" in status) return status
-  const admin = options.admin === null ? null : startAdminServer(options.admin, gateway)
+  const admin = options.admin === null ? null : startAdminServer(options.admin, gateway, sharedPorts)
   if (admin !== null && "error" in admin) return admin
   return { admin, status }
 }
@@ -164,6 +193,7 @@ function describeOptions(options: RunOptions): Readonly<Record<string, string>> 
     bind: options.bindAddresses.join(","),
     admin: admin === null ? "off" : `${admin.host}:${admin.port}`,
     status_port: options.statusPort === null ? "off" : String(options.statusPort),
+    reuse_port: String(options.reusePort),
     access_log: options.accessLog?.path ?? "off",
     tracing_otlp: options.tracing?.otlpUrl ?? "off",
     drain: String(options.drainMs / 1000),

@@ -1,12 +1,30 @@
 /** Binds listening sockets. Both families are bound apart, so that an IPv4 client is seen with its IPv4 address. */
+import type { SharedListener } from "./hand-over.ts"
 import { flushCorked } from "./output.ts"
+import type { SharedPorts } from "./shared-ports.ts"
 import type { SocketOwner, TcpSocket } from "./socket.ts"
 
-export interface BoundSocket {
+export interface BoundSocket extends SharedListener {
   readonly address: string
   readonly port: number
+  /** This process may bind the port anew, before this socket is closed. Only for ports that are shared. */
+  release(): void
   /** Accepts nothing more; open connections stay. */
   stop(): void
+}
+
+export interface Acceptor {
+  readonly handlers: Bun.SocketHandler<SocketOwner>
+  /** Makes the owner of a new connection; null when it was refused. */
+  accept(socket: TcpSocket): SocketOwner | null
+  /** null = nobody else may listen on the ports. */
+  readonly sharedPorts: SharedPorts | null
+}
+
+export interface Binding {
+  readonly sockets: readonly BoundSocket[]
+  /** Why an address cannot be bound; "" = all are. Those before it are in `sockets`, for the caller to close. */
+  readonly failure: string
 }
 
 /** Takes the events of a socket that was refused at accept. */
@@ -16,71 +34,100 @@ const REFUSED: SocketOwner = { onOpen() {}, onData() {}, onDrain() {}, onEnd() {
  * @param addresses IP addresses, or one `unix:PATH`. `::` is left out on a machine without IPv6 when another address is
  *   given as well.
  * @param port 0 = any free one, the same for all addresses
- * @param accept makes the owner of a new connection; null when it was refused
- * @returns the sockets, or why one cannot be bound (then none is)
  */
-export function bindTcp(
-  addresses: readonly string[],
-  port: number,
-  handlers: Bun.SocketHandler<SocketOwner>,
-  accept: (socket: TcpSocket) => SocketOwner | null,
-): readonly BoundSocket[] | string {
-  const acceptingHandlers: Bun.SocketHandler<SocketOwner> = {
+export function bindTcp(addresses: readonly string[], port: number, acceptor: Acceptor): Binding {
+  const sockets: BoundSocket[] = []
+  let commonPort = port
+  for (const address of addresses) {
+    const socket = bindOne(address, commonPort, acceptor)
+    if (typeof socket !== "string") {
+      sockets.push(socket)
+      commonPort = socket.port
+    } else if (!(address === "::" && sockets.length > 0 && isMissingFamily(socket))) {
+      const place = address.includes(":") && !address.startsWith("unix:") ? `[${address}]` : address
+      return { sockets, failure: `cannot listen on ${place}:${port}: ${socket}` }
+    }
+  }
+  return { sockets, failure: "" }
+}
+
+/** Untyped in Bun 1.4, like `fd` below. */
+interface UntypedOptions {
+  readonly reusePort: boolean
+  /** Without it `::` would take IPv4 connections too. */
+  readonly ipv6Only: boolean
+}
+
+function bindOne(address: string, port: number, acceptor: Acceptor): BoundSocket | string {
+  const { handlers, sharedPorts } = acceptor
+  let acceptedCount = 0
+  const socket: Bun.SocketHandler<SocketOwner> = {
     ...handlers,
     open(socket) {
+      acceptedCount++
       // Closing calls the owner at once: there must be one before `accept` refuses.
       socket.data = REFUSED
-      const owner = accept(socket)
+      const owner = acceptor.accept(socket)
       if (owner === null) return
       socket.data = owner
       handlers.open?.(socket)
     },
   }
-  const bound: BoundSocket[] = []
-  let commonPort = port
-  for (const address of addresses) {
-    const socket = bindOne(address, commonPort, acceptingHandlers)
-    if (typeof socket !== "string") {
-      bound.push(socket)
-      commonPort = socket.port
-    } else if (!(address === "::" && bound.length > 0 && isMissingFamily(socket))) {
-      for (const other of bound) other.stop()
-      return `cannot listen on ${address.includes(":") && !address.startsWith("unix:") ? `[${address}]` : address}:${port}: ${socket}`
-    }
-  }
-  return bound
-}
-
-interface Ipv6OnlyOptions {
-  /** Untyped in Bun 1.4; without it `::` would take IPv4 connections too. */
-  readonly ipv6Only: boolean
-}
-
-function bindOne(address: string, port: number, handlers: Bun.SocketHandler<SocketOwner>): BoundSocket | string {
+  if (sharedPorts?.isClaimed(address, port) === true) return ADDRESS_IN_USE
   try {
-    if (address.startsWith("unix:")) {
-      const path = address.slice(5)
-      const listener = Bun.listen<SocketOwner>({ unix: path, allowHalfOpen: true, socket: handlers })
-      return { address, port: 0, stop: () => listener.stop() }
+    const listener = listen(address, port, socket, sharedPorts !== null)
+    const boundPort = "port" in listener ? listener.port : 0
+    const release = sharedPorts?.claim(address, boundPort) ?? (() => {})
+    return {
+      address,
+      port: boundPort,
+      get fd() {
+        return fdOf(listener)
+      },
+      get acceptedCount() {
+        return acceptedCount
+      },
+      release,
+      stop() {
+        release()
+        listener.stop()
+      },
     }
-    const options: Bun.TCPSocketListenOptions<SocketOwner> & Ipv6OnlyOptions = {
-      hostname: address,
-      port,
-      ipv6Only: address.includes(":"),
-      // What a FIN means is for the protocol to say: forwarded TCP goes on in the other direction.
-      allowHalfOpen: true,
-      socket: handlers,
-    }
-    const listener = Bun.listen<SocketOwner>(options)
-    return { address, port: listener.port, stop: () => listener.stop() }
   } catch (error) {
     flushCorked()
     return reasonOf(error)
   }
 }
 
+function listen(
+  address: string,
+  port: number,
+  socket: Bun.SocketHandler<SocketOwner>,
+  reusePort: boolean,
+): Bun.TCPSocketListener<SocketOwner> | Bun.UnixSocketListener<SocketOwner> {
+  // What a FIN means is for the protocol to say: forwarded TCP goes on in the other direction.
+  const allowHalfOpen = true
+  if (address.startsWith("unix:")) return Bun.listen<SocketOwner>({ unix: address.slice(5), allowHalfOpen, socket })
+  const options: Bun.TCPSocketListenOptions<SocketOwner> & UntypedOptions = {
+    hostname: address,
+    port,
+    ipv6Only: address.includes(":"),
+    reusePort,
+    allowHalfOpen,
+    socket,
+  }
+  return Bun.listen<SocketOwner>(options)
+}
+
+/** -1 when it is closed. */
+function fdOf(listener: object): number {
+  return "fd" in listener && typeof listener.fd === "number" ? listener.fd : -1
+}
+
+const ADDRESS_IN_USE = "address already in use"
+
 const REASONS: Readonly<Record<string, string>> = Object.freeze({
-  EADDRINUSE: "address already in use",
+  EADDRINUSE: ADDRESS_IN_USE,
   EACCES: "permission denied (ports below 1024 need CAP_NET_BIND_SERVICE, or --port-map 80=8080)",
   EADDRNOTAVAIL: "this machine does not have that address",
   EAFNOSUPPORT: "address family not supported",

@@ -4,6 +4,7 @@
  */
 import type { FilterChain, Listener, Snapshot } from "../compile/snapshot.ts"
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../http/limits.ts"
+import type { SharedPorts } from "../net/shared-ports.ts"
 import { ownerHandlers } from "../net/socket.ts"
 import { TimerWheel } from "../net/timer-wheel.ts"
 import { tlsClientHandlers } from "../net/tls-client.ts"
@@ -38,10 +39,15 @@ export interface GatewayOptions {
   /** Where a DestinationRule's `credentialName` is looked up; absent = there are no secrets. */
   readonly findSecret?: FindSecret
   readonly tlsLimits?: TlsLimits
+  /** Absent = nobody else listens on the ports. */
+  readonly sharedPorts?: SharedPorts | null
 }
 
 /** What the TLS servers of a snapshot are served with, by their filter chains. */
 export type Credentials = ReadonlyMap<FilterChain, CheckedCredentials>
+
+/** Does long work a piece at a time. */
+export type RunSteps = <Result>(steps: Generator<void, Result>) => Promise<Result>
 
 /** One TLS server, for the admin interface. */
 export interface TlsServerView {
@@ -125,10 +131,20 @@ export class Gateway {
     })
   }
 
-  /** Binds new listeners, lets vanished ones finish, swaps the routing. @returns the failures to bind, as text. */
-  async apply(snapshot: Snapshot, credentials: Credentials = new Map()): Promise<readonly string[]> {
+  /**
+   * Binds new listeners, lets vanished ones finish, swaps the routing.
+   *
+   * @param runSteps how the long part is done beside traffic; absent = at once.
+   * @returns the failures to bind, as text.
+   */
+  async apply(
+    snapshot: Snapshot,
+    credentials: Credentials = new Map(),
+    runSteps: RunSteps | null = null,
+  ): Promise<readonly string[]> {
     this.#clock.start((nowMs) => this.#tick(nowMs))
-    const clusters = this.#clusters.adopt(snapshot)
+    const clusters =
+      runSteps === null ? this.#clusters.adopt(snapshot) : await runSteps(this.#clusters.adopting(snapshot))
     await this.#clusters.warm(WARM_MS)
 
     const failures: string[] = []
@@ -137,7 +153,7 @@ export class Gateway {
     for (const listener of snapshot.listeners) {
       const key = `${listener.name} ${listener.bindAddress ?? ""} ${listener.boundPort}`
       const known = this.#listeners.get(key)
-      const live = known ?? new GatewayListener(listener.name, this.#environment)
+      const live = known ?? new GatewayListener(listener.name, this.#environment, this.#options.sharedPorts ?? null)
       live.adopt(listener, clusters)
       this.#adoptCredentials(live, listener, credentials)
       if (known === undefined) unbound.push([key, listener, live])
@@ -148,8 +164,12 @@ export class Gateway {
     for (const [key, listener, live] of unbound) {
       const addresses = listener.bindAddress === null ? this.#options.bindAddresses : [listener.bindAddress]
       const failure = live.bind(addresses, listener.boundPort)
-      if (failure === "") next.set(key, live)
-      else failures.push(failure)
+      if (failure === "") {
+        next.set(key, live)
+        continue
+      }
+      failures.push(failure)
+      this.#leave(live)
     }
     this.#listeners = next
     this.#countServersWithoutCertificate()
@@ -218,7 +238,10 @@ export class Gateway {
     return this.#clusters.clusters()
   }
 
-  /** Stops accepting, ends connections after their exchanges, cuts what is left after `drainMs`. */
+  /**
+   * Stops accepting (ports that are shared are handed over first), ends connections after their exchanges, cuts what is
+   * left after `drainMs`.
+   */
   async drain(drainMs: number): Promise<void> {
     const deadlineMs = performance.now() + drainMs
     for (const listener of this.#listeners.values()) this.#leave(listener)

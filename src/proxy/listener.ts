@@ -3,7 +3,10 @@
  * 1.10). A port of plain HTTP or TCP has one chain and asks nothing; every other one looks at what a client says first.
  */
 import type { FilterChain, Listener } from "../compile/snapshot.ts"
+import { closeSteered, steerAway } from "../net/hand-over.ts"
 import { IpRanges } from "../net/ip-ranges.ts"
+import type { ReusePortControl } from "../net/reuse-port-control.ts"
+import type { SharedPorts } from "../net/shared-ports.ts"
 import type { SocketOwner, TcpSocket } from "../net/socket.ts"
 import { type BoundSocket, bindTcp } from "../net/tcp-listener.ts"
 import { buildHostTable, type HostTable } from "../route/host-table.ts"
@@ -29,11 +32,14 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
   readonly #leaving = new Set<LiveFilterChain>()
   /** Those without a filter chain yet. */
   readonly #inspected = new Set<DownstreamConnection>()
+  readonly #sharedPorts: SharedPorts | null
   #sockets: readonly BoundSocket[] = []
 
-  constructor(name: string, environment: ListenerEnvironment) {
+  /** @param sharedPorts null = nobody else listens on its port */
+  constructor(name: string, environment: ListenerEnvironment, sharedPorts: SharedPorts | null) {
     this.name = name
     this.environment = environment
+    this.#sharedPorts = sharedPorts
   }
 
   get sockets(): readonly BoundSocket[] {
@@ -79,12 +85,15 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
     chain.drain(() => this.#leaving.delete(chain))
   }
 
-  /** @returns why it cannot listen, as text; "" = it does. */
+  /** @returns why it cannot listen, as text; "" = it does. What could be bound is closed by `drain`. */
   bind(addresses: readonly string[], port: number): string {
-    const bound = bindTcp(addresses, port, this.environment.handlers, (socket) => this.#accept(socket))
-    if (typeof bound === "string") return `listener ${this.name}: ${bound}`
-    this.#sockets = bound
-    return ""
+    const { sockets, failure } = bindTcp(addresses, port, {
+      handlers: this.environment.handlers,
+      accept: (socket) => this.#accept(socket),
+      sharedPorts: this.#sharedPorts,
+    })
+    this.#sockets = sockets
+    return failure === "" ? "" : `listener ${this.name}: ${failure}`
   }
 
   #accept(socket: TcpSocket): SocketOwner | null {
@@ -132,7 +141,7 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
   }
 
   get isEmpty(): boolean {
-    return this.#inspected.size === 0 && this.#all.every((chain) => chain.isEmpty)
+    return this.#sockets.length === 0 && this.#inspected.size === 0 && this.#all.every((chain) => chain.isEmpty)
   }
 
   /** No exchange and no forwarded connection is under way. */
@@ -149,17 +158,38 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
     for (const chain of this.#leaving) chain.checkTimeouts(nowMs)
   }
 
-  /** Accepts nothing more; what is under way may finish, and ends its connection. */
+  /**
+   * Accepts nothing more; what is under way may finish, and ends its connection. A port that is shared is first handed
+   * over: until then connections are accepted, each for one answer.
+   */
   drain(): void {
+    const control = this.#sharedPorts?.control ?? null
+    if (control === null) {
+      this.#stopListening()
+      for (const connection of this.#inspected) connection.drain()
+    } else {
+      // Whoever has just been accepted, and is still at its handshake, has been nowhere else.
+      void this.#handOver(control)
+    }
+    for (const chain of this.#chains.values()) chain.drain(() => {})
+  }
+
+  async #handOver(control: ReusePortControl): Promise<void> {
+    const sockets = this.#sockets
+    for (const socket of sockets) socket.release()
+    await Promise.all(sockets.map((socket) => steerAway(socket, control)))
+    for (const socket of sockets) closeSteered(socket, control)
+    this.#sockets = []
+  }
+
+  #stopListening(): void {
     for (const socket of this.#sockets) socket.stop()
     this.#sockets = []
-    for (const connection of this.#inspected) connection.drain()
-    for (const chain of this.#chains.values()) this.#leave(chain)
-    this.#chains = new Map()
   }
 
   /** Cuts every connection. */
   terminate(): void {
+    this.#stopListening()
     for (const connection of this.#inspected) connection.terminate()
     for (const chain of this.#all) chain.terminate()
   }

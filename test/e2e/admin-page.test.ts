@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FakeGateway } from "../../src/admin/admin.fixture.ts"
-import { type AdminServer, startAdminServer } from "../../src/admin/admin-server.ts"
+import { startAdminServer } from "../../src/admin/admin-server.ts"
+import type { OwnServer } from "../../src/admin/own-server.ts"
 import { requireTool } from "../peer-tools.ts"
 
 const chromium = requireTool("chromium")
 
 let profile: string
-let server: AdminServer
+let server: OwnServer
 
 beforeAll(() => {
   profile = mkdtempSync(join(tmpdir(), "portcullis-chromium-"))
