@@ -192,6 +192,15 @@ describe("reloading", () => {
     expect(await gateway.reload()).toMatchObject({ ok: false, problems: "portcullis: no reload while DRAINING\n" })
     expect(counters.configReloads + counters.configReloadFailures).toBe(0)
   })
+
+  test("what was loaded when the drain began is not served", async () => {
+    const { gateway, engine } = setUp(async () => good(sampleSnapshot()))
+    await gateway.start()
+    const reload = gateway.reload()
+    gateway.beginDrain()
+    expect(await reload).toMatchObject({ ok: false, problems: "portcullis: no reload while DRAINING\n" })
+    expect(engine.applied).toHaveLength(1)
+  })
 })
 
 describe("health", () => {

@@ -14,6 +14,7 @@ import type {
 } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { renderDiagnostics, summarizeDiagnostics } from "../config/render-diagnostics.ts"
+import { runInSlices } from "../config/time-slices.ts"
 import type { LoadedCredentials } from "../security/load-credentials.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Log } from "../telemetry/log.ts"
@@ -23,7 +24,11 @@ import { portcullisVersion } from "./version.ts"
 /** The part of the data path that is driven from here; `proxy/gateway.ts` fulfils it. */
 export interface Engine {
   /** @returns the failures to bind, as text. */
-  apply(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Promise<readonly string[]>
+  apply(
+    snapshot: Snapshot,
+    credentials: LoadedCredentials["byChain"],
+    runSteps: typeof runInSlices,
+  ): Promise<readonly string[]>
   /** New certificates for the snapshot that is applied. */
   applyCredentials(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): void
   readonly tlsServers: readonly TlsServerView[]
@@ -164,9 +169,7 @@ export class GatewayProcess implements RunningGateway {
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
-    if (this.#state !== "LIVE") {
-      return { atUnixMs: Date.now(), ok: false, problems: `portcullis: no reload while ${this.#state}\n` }
-    }
+    if (this.#state !== "LIVE") return this.#refuseReload()
     try {
       return await this.#replaceConfiguration()
     } catch (error) {
@@ -190,6 +193,8 @@ export class GatewayProcess implements RunningGateway {
       )
       return this.#finishReload(false, diagnostics)
     }
+    // Asked to end while it loaded: ports that were given up must not be bound again.
+    if (this.#state !== "LIVE") return this.#refuseReload()
     const failures = await this.#serve(loaded.snapshot, loaded.credentials)
     for (const failure of failures) this.log.error("listener not bound", { reason: failure })
     this.log.info("configuration reloaded", {
@@ -201,6 +206,10 @@ export class GatewayProcess implements RunningGateway {
     return this.#finishReload(failures.length === 0, diagnostics + failures.map((failure) => `${failure}\n`).join(""))
   }
 
+  #refuseReload(): ReloadOutcome {
+    return { atUnixMs: Date.now(), ok: false, problems: `portcullis: no reload while ${this.#state}\n` }
+  }
+
   #finishReload(ok: boolean, problems: string): ReloadOutcome {
     if (ok) this.counters.configReloads += 1
     else this.counters.configReloadFailures += 1
@@ -209,8 +218,8 @@ export class GatewayProcess implements RunningGateway {
   }
 
   async #serve(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Promise<readonly string[]> {
-    const failures = await this.#options.engine.apply(snapshot, credentials)
-    this.counters.routes.adopt(this.#snapshot, snapshot)
+    const failures = await this.#options.engine.apply(snapshot, credentials, runInSlices)
+    await runInSlices(this.counters.routes.adopting(this.#snapshot, snapshot))
     this.#snapshot = snapshot
     this.#options.onServed(snapshot)
     this.#isEveryListenerBound = failures.length === 0

@@ -85,6 +85,7 @@ export class Gateway {
   /** No longer in the snapshot, with connections that still finish. */
   readonly #leaving = new Set<GatewayListener>()
   #poolsSweptAtMs = 0
+  #isDraining = false
 
   constructor(options: GatewayOptions) {
     this.#options = options
@@ -146,6 +147,8 @@ export class Gateway {
     const clusters =
       runSteps === null ? this.#clusters.adopt(snapshot) : await runSteps(this.#clusters.adopting(snapshot))
     await this.#clusters.warm(WARM_MS)
+    // Asked to end meanwhile: nothing is bound any more.
+    if (this.#isDraining) return []
 
     const failures: string[] = []
     const next = new Map<string, GatewayListener>()
@@ -243,6 +246,7 @@ export class Gateway {
    * left after `drainMs`.
    */
   async drain(drainMs: number): Promise<void> {
+    this.#isDraining = true
     const deadlineMs = performance.now() + drainMs
     for (const listener of this.#listeners.values()) this.#leave(listener)
     this.#listeners = new Map()

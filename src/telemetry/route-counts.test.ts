@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import type { Route, Snapshot } from "../compile/snapshot.ts"
+import { runAtOnce } from "../config/steps.ts"
 import { snapshotOf } from "../explain/explain.fixture.ts"
 import { RouteCounts } from "./route-counts.ts"
 
@@ -45,11 +46,29 @@ test("a new configuration goes on counting where a rule stays, wherever it stand
   for (const [index, route] of routesOf(before).entries()) {
     for (let time = 0; time <= index; time++) counts.count(route, 200)
   }
-  counts.adopt(before, after)
+  runAtOnce(counts.adopting(before, after))
   expect(routesOf(after).map((route) => [route.name, counts.of(route)?.total ?? 0])).toEqual([
     ["new", 0],
     ["", 2],
     ["a", 1],
     ["", 3],
   ])
+})
+
+test("what is counted for either configuration while counts are handed over is in the end counted once, for the new one", () => {
+  const before = snapshotWith(rule("a", "/a"))
+  const after = snapshotWith(rule("a", "/a"))
+  const [old] = routesOf(before)
+  const [route] = routesOf(after)
+  if (old === undefined || route === undefined) throw new Error("no route")
+  const counts = new RouteCounts()
+  counts.count(old, 200)
+  for (const _ of counts.adopting(before, after)) {
+    counts.count(old, 404)
+    counts.count(route, 503)
+  }
+  expect(counts.of(route)).toMatchObject({ total: 5, clientErrors: 2, serverErrors: 2 })
+  // An exchange that began under the old configuration ends.
+  counts.count(old, 200)
+  expect(counts.of(route)?.total).toBe(6)
 })

@@ -163,6 +163,28 @@ describe("from one snapshot to the next", () => {
     expect(after.map((live) => live.spec.index)).toEqual([0, 1])
   })
 
+  test("in steps: which clusters there are changes when all are adopted, and none is made twice", () => {
+    const { manager } = createManager()
+    const [a, b] = manager.adopt(
+      exampleSnapshot(cluster("a", "static", "10.0.0.1"), cluster("b", "static", "10.0.0.2")),
+    )
+    const steps = manager.adopting(
+      exampleSnapshot(cluster("c", "static", "10.0.0.3"), cluster("a", "static", "10.0.0.4")),
+    )
+    const names = () => manager.clusters().map(({ spec }) => spec.name)
+    let step = steps.next()
+    while (step.done !== true && names().join() === "a,b") {
+      expect(b?.pickEndpoint(null)?.hostText).toBe("10.0.0.2:80")
+      step = steps.next()
+    }
+    expect(names()).toEqual(["c", "a"])
+    while (step.done !== true) step = steps.next()
+    expect(step.value.map(({ spec }) => spec.name)).toEqual(["c", "a"])
+    expect(step.value[1]).toBe(a)
+    expect(hostTexts(a)).toEqual(["10.0.0.4:80"])
+    expect(b?.endpoints[0]?.isDraining).toBe(true)
+  })
+
   test("endpoints that stay keep their pools and counters, others come and go", () => {
     const { manager } = createManager()
     const [before] = manager.adopt(exampleSnapshot(cluster("a", "static", "10.0.0.1", "10.0.0.2")))

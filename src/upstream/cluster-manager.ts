@@ -43,15 +43,31 @@ export class ClusterManager<Pool extends EndpointPool> {
    * @returns indexed by `ClusterSpec.index`; never changed afterwards.
    */
   adopt(snapshot: Snapshot): readonly Cluster<Pool>[] {
+    const steps = this.adopting(snapshot)
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+    }
+  }
+
+  /**
+   * The same in steps of one cluster each: thousands of them are not a pause for those who are being served. Between
+   * steps each cluster is the old one or the revised one; which ones there are changes when all are adopted. One at a
+   * time.
+   */
+  *adopting(snapshot: Snapshot): Generator<void, readonly Cluster<Pool>[]> {
     const previous = this.live
     const next = new Map<string, LiveCluster<Pool>>()
-    const clusters = snapshot.clusters.map((spec) => {
+    const clusters: Cluster<Pool>[] = []
+    for (const spec of snapshot.clusters) {
+      yield
       const adopted = this.adoptCluster(spec, previous.get(spec.name) ?? null)
       next.set(spec.name, adopted)
-      return adopted.cluster
-    })
+      clusters.push(adopted.cluster)
+    }
     this.live = next
     for (const [name, dropped] of previous) {
+      yield
       if (next.has(name)) continue
       this.unready.delete(dropped.cluster)
       dropped.members?.stop()
