@@ -122,7 +122,10 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     if (request.isGrpc()) this.grpcMessages = new GrpcMessages()
     const { forwardedClientCert, tracer } = this.#environment
     sanitizeRequestFields(request, stream.peer.remoteIp)
-    if (tracer !== null) this.#trace = new TraceOfExchange(tracer, request.fields)
+    if (tracer !== null) {
+      this.#trace = new TraceOfExchange(tracer, request.fields)
+      this.#trace.announce(request.fields)
+    }
     // The client's own was dropped, whatever it said.
     if (forwardedClientCert !== "") request.fields.append("x-forwarded-client-cert", forwardedClientCert)
     // No route of an Istio gateway matches CONNECT (semantics sheet 4.4).
@@ -339,8 +342,11 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   }
 
   onRequestFault(answer: FaultAnswer): void {
-    this.#environment.counters.countProtocolError(answer.name)
+    const { counters, tracer } = this.#environment
+    counters.countProtocolError(answer.name)
     if (this.#isOver) return
+    // A head that was not understood has had no trace so far.
+    if (tracer !== null) this.#trace ??= new TraceOfExchange(tracer, this.stream.request.fields)
     this.upstream?.cancel()
     if (this.responseHead !== null) return this.onResponseCut("DPE", answer.details)
     this.#reply({ status: answer.status, body: answer.body, flags: "DPE", details: answer.details })

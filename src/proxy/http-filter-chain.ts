@@ -120,6 +120,10 @@ abstract class ConnectionHost implements HttpHost {
     return this.chain.accessLog
   }
 
+  get tracer(): Tracer | null {
+    return this.chain.tracer
+  }
+
   get wheel(): TimerWheel {
     return this.chain.wheel
   }
@@ -142,10 +146,6 @@ class KnownClientHost extends ConnectionHost implements ExchangeEnvironment {
 
   get routing(): Routing {
     return this.chain.routing
-  }
-
-  get tracer(): Tracer | null {
-    return this.chain.tracer
   }
 
   override openExchange(stream: DownstreamStream): DownstreamEvents {

@@ -9,13 +9,17 @@ import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { type RefusalReason, refusalTexts } from "../security/client-certificate.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import { ExchangeRecord, type LoggedExchange } from "./exchange-record.ts"
 import { grpcReplyHead, localReplyHead } from "./local-replies.ts"
 import { finishResponseFields } from "./response-fields.ts"
+import { TraceOfExchange } from "./trace-exchange.ts"
 
 export interface RefusalEnvironment {
   readonly counters: Counters
   readonly accessLog: AccessLogSink | null
+  /** null = nothing is traced. */
+  readonly tracer: Tracer | null
 }
 
 export class RefusedExchange implements DownstreamEvents, LoggedExchange {
@@ -34,6 +38,7 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
   responseBodyBytes = 0
   readonly #reason: RefusalReason
   readonly #environment: RefusalEnvironment
+  #trace: TraceOfExchange | null = null
   #isOver = false
 
   constructor(stream: DownstreamStream, reason: RefusalReason, environment: RefusalEnvironment) {
@@ -69,6 +74,8 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
 
   #answer(status: number, text: string, details: string): void {
     const { stream } = this
+    const { tracer } = this.#environment
+    if (tracer !== null) this.#trace = new TraceOfExchange(tracer, stream.request.fields)
     const body = Buffer.from(text, "latin1")
     const isGrpc = stream.request.isGrpc()
     const head = isGrpc ? grpcReplyHead({ status, body: text, flags: "", details }, body) : localReplyHead(status, body)
@@ -95,5 +102,6 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
     counters.requestsActive--
     counters.countResponse(this.responseStatus)
     accessLog?.write(new ExchangeRecord(this))
+    this.#trace?.end(new ExchangeRecord(this))
   }
 }

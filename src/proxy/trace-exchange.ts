@@ -1,6 +1,9 @@
 /**
  * The trace of one exchange: continued or begun when its head has come, handed to the service, written down at the end
  * (Istio semantics sheet 4.1, 9.4). Called only where tracing is on.
+ *
+ * Whether it is recorded is said by the client's own trace, where it says so; else a client that sends
+ * `x-client-trace-id` wants it to be (Istio leaves Envoy's `client_sampling` at 100 %); else it is drawn.
  */
 import type { Route } from "../compile/snapshot.ts"
 import type { FieldTable } from "../http/field-table.ts"
@@ -16,6 +19,7 @@ import {
   type TraceContext,
 } from "../telemetry/tracing/trace-context.ts"
 import { randomSpanId, randomTraceId } from "../telemetry/tracing/trace-ids.ts"
+import { packTraceReason, type TraceReason } from "../telemetry/tracing/trace-reason.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import { isDrawn } from "./fault-injection.ts"
 
@@ -25,23 +29,33 @@ const OPERATION_WITHOUT_ROUTE = "ingress"
 export class TraceOfExchange {
   readonly context: TraceContext
   readonly #tracer: Tracer
+  /** The client says something of a trace, well-formed or not. */
+  readonly #isMentioned: boolean
+  readonly #reason: TraceReason
   readonly #traceState: string
   #operation = OPERATION_WITHOUT_ROUTE
 
-  /** Reads the client's part of the trace, and puts the gateway's in its place. */
+  /** Reads the client's part of the trace. */
   constructor(tracer: Tracer, fields: FieldTable) {
     this.#tracer = tracer
-    const isMentioned = mentionsTrace(fields)
-    const incoming = isMentioned ? readTrace((name) => fields.joinedValue(name)) : null
-    this.context = continueTrace(incoming, tracer.samplingPpm)
-    if (!isMentioned) {
-      this.#traceState = ""
-      fields.append("traceparent", formatTraceparent(this.context))
+    this.#isMentioned = mentionsTrace(fields)
+    const incoming = this.#isMentioned ? readTrace((name) => fields.joinedValue(name)) : null
+    const isWanted = this.#isMentioned && fields.joinedValue(CLIENT_TRACE_ID) !== null
+    this.context = continueTrace(incoming, isWanted, tracer.samplingPpm)
+    this.#reason = !this.context.isSampled ? "not-traced" : isWanted ? "client-forced" : "sampled"
+    // Without its traceparent a tracestate means nothing.
+    this.#traceState = incoming?.notation === "w3c" ? (fields.joinedValue("tracestate") ?? "") : ""
+  }
+
+  /** Puts the gateway's part of the trace in the place of the client's, for whoever is behind. */
+  announce(fields: FieldTable): void {
+    // As generated it says that nothing is recorded, which is nearly always so.
+    if (this.#reason !== "not-traced") replaceRequestId(fields, this.#reason)
+    if (!this.#isMentioned) {
+      fields.appendLower("traceparent", formatTraceparent(this.context))
       return
     }
-    // Without its traceparent a tracestate means nothing.
-    if (incoming?.notation !== "w3c") fields.dropNamed("tracestate")
-    this.#traceState = fields.joinedValue("tracestate") ?? ""
+    if (this.#traceState === "") fields.dropNamed("tracestate")
     replaceField(fields, "traceparent", formatTraceparent(this.context))
     // A service that reads B3 only must not take the client for its parent.
     if (fields.joinedValue("b3") !== null) replaceField(fields, "b3", formatB3(this.context))
@@ -65,7 +79,10 @@ export class TraceOfExchange {
   }
 }
 
+const CLIENT_TRACE_ID = "x-client-trace-id"
+
 const traceFieldNames: ReadonlySet<string> = new Set([
+  CLIENT_TRACE_ID,
   "traceparent",
   "tracestate",
   "b3",
@@ -87,14 +104,19 @@ function mentionsTrace(fields: FieldTable): boolean {
   return false
 }
 
+function replaceRequestId(fields: FieldTable, reason: TraceReason): void {
+  const requestId = fields.joinedValue("x-request-id")
+  if (requestId !== null) replaceField(fields, "x-request-id", packTraceReason(requestId, reason))
+}
+
 /** @param value "" = the field is left out */
 function replaceField(fields: FieldTable, name: string, value: string): void {
   fields.dropNamed(name)
-  if (value !== "") fields.append(name, value)
+  if (value !== "") fields.appendLower(name, value)
 }
 
-function continueTrace(incoming: IncomingTrace | null, samplingPpm: number): TraceContext {
-  const isSampled = incoming?.isSampled ?? isDrawn(samplingPpm, Math.random())
+function continueTrace(incoming: IncomingTrace | null, isWanted: boolean, samplingPpm: number): TraceContext {
+  const isSampled = incoming?.isSampled ?? (isWanted || isDrawn(samplingPpm, Math.random()))
   const spanId = randomSpanId()
   if (incoming === null || incoming.traceId === "") {
     return { traceId: randomTraceId(), spanId, parentSpanId: "", isSampled }

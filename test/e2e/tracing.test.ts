@@ -1,72 +1,11 @@
 /** Tracing as an operator has it: a process with `--tracing-otlp`, a collector, and what the service hears. */
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { GatewayProcessUnderTest } from "../harness/gateway-process.ts"
 import { exchangeOnce } from "../harness/raw-client.ts"
 import { rulesTo } from "../harness/routes-to.ts"
 import { ScriptedUpstream } from "../harness/scripted-upstream.ts"
+import { attributesOf, SpanCollector } from "../harness/span-collector.ts"
 import { waitUntil } from "../harness/wait-until.ts"
-
-interface ReceivedSpan {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly traceState?: string
-  readonly name: string
-  readonly kind: number
-  readonly startTimeUnixNano: string
-  readonly endTimeUnixNano: string
-  readonly status?: { readonly code: number }
-  readonly attributes: readonly {
-    readonly key: string
-    readonly value: { readonly stringValue?: string; readonly intValue?: string }
-  }[]
-}
-
-interface ExportRequest {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: ReceivedSpan["attributes"] }
-    readonly scopeSpans: readonly { readonly spans: readonly ReceivedSpan[] }[]
-  }[]
-}
-
-/** OTLP/HTTP as far as a gateway sees it. */
-class Collector implements AsyncDisposable {
-  readonly requests: ExportRequest[] = []
-  readonly paths: string[] = []
-  readonly #server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: async (request) => {
-      expect(request.headers.get("content-type")).toBe("application/json")
-      this.paths.push(`${request.method} ${new URL(request.url).pathname}`)
-      this.requests.push(JSON.parse(await request.text()))
-      return Response.json({ partialSuccess: {} })
-    },
-  })
-
-  get url(): string {
-    return `http://127.0.0.1:${this.#server.port}`
-  }
-
-  get spans(): ReceivedSpan[] {
-    return this.requests.flatMap(({ resourceSpans }) =>
-      resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
-    )
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.stop(true)
-  }
-}
-
-function attributesOf({ attributes }: Pick<ReceivedSpan, "attributes">): Record<string, string | number> {
-  return Object.fromEntries(
-    attributes.map(({ key, value }) => [
-      key,
-      value.intValue === undefined ? (value.stringValue ?? "") : Number(value.intValue),
-    ]),
-  )
-}
 
 const rules = `
 - match: [{ uri: { exact: /direct } }]
@@ -86,7 +25,7 @@ const PARENT = "b7ad6b7169203331"
 
 /** Runs a gateway over these requests, one after the other, and stops it: what the service heard, and what was exported. */
 async function traced(flags: readonly string[], requests: readonly string[]) {
-  await using collector = new Collector()
+  await using collector = new SpanCollector()
   await using upstream = ScriptedUpstream.start()
   await using gateway = await GatewayProcessUnderTest.start(rulesTo(upstream.port, rules), [
     "--tracing-otlp",
@@ -205,6 +144,85 @@ test("nothing is recorded with a sampling of 0, and the service is told so", asy
   const { spans, heard } = await traced(["--tracing-sampling", "0"], ["GET / HTTP/1.1\r\n"])
   expect(spans).toEqual([])
   expect(heard[0]?.["traceparent"]).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+})
+
+/** The digit of `x-request-id` that says why a request is recorded. */
+const reasonOf = (requestId: string | number | undefined) => String(requestId ?? "").charAt(14)
+
+describe("the decision is in x-request-id (Envoy pack_trace_reason; Istio semantics sheet 9.4)", () => {
+  const get = (...lines: readonly string[]) => `GET / HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join("")}`
+  const sampled = (flags: string) => `traceparent: 00-${TRACE}-${PARENT}-${flags}`
+
+  test("9 when it was drawn, and the span has the id that the service has", async () => {
+    const { heard, spans } = await traced(["--tracing-sampling", "100"], [get("X-Request-Id: mine")])
+    const requestId = heard[0]?.["x-request-id"]
+    expect(requestId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-9[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(attributesOf(spans[0] ?? { attributes: [] })["guid:x-request-id"]).toBe(requestId ?? "")
+  })
+
+  test("4 when it is not recorded", async () => {
+    const { heard } = await traced(["--tracing-sampling", "0"], [get()])
+    expect(reasonOf(heard[0]?.["x-request-id"])).toBe("4")
+  })
+
+  test("what the client's own trace says goes before what would be drawn", async () => {
+    const { heard, spans } = await traced(["--tracing-sampling", "0"], [get(sampled("01"))])
+    expect([reasonOf(heard[0]?.["x-request-id"]), spans.length]).toEqual(["9", 1])
+    const unwanted = await traced(["--tracing-sampling", "100"], [get(sampled("00"))])
+    expect([reasonOf(unwanted.heard[0]?.["x-request-id"]), unwanted.spans.length]).toEqual(["4", 0])
+  })
+
+  test("b for x-client-trace-id, which has a request recorded, goes on to the service and is in the span", async () => {
+    const { heard, spans } = await traced(["--tracing-sampling", "0"], [get("X-Client-Trace-Id: from-the-app")])
+    expect([reasonOf(heard[0]?.["x-request-id"]), heard[0]?.["x-client-trace-id"]]).toEqual(["b", "from-the-app"])
+    expect(spans.map((span) => attributesOf(span)["guid:x-client-trace-id"])).toEqual(["from-the-app"])
+    expect(heard[0]?.["traceparent"]).toBe(`00-${spans[0]?.traceId}-${spans[0]?.spanId}-01`)
+  })
+
+  test("x-client-trace-id does not overrule a trace that its client does not record", async () => {
+    const { heard, spans } = await traced(["--tracing-sampling", "0"], [get(sampled("00"), "X-Client-Trace-Id: a")])
+    expect([reasonOf(heard[0]?.["x-request-id"]), spans.length]).toEqual(["4", 0])
+  })
+
+  test("x-envoy-force-trace is not for clients", async () => {
+    const { heard, spans } = await traced(["--tracing-sampling", "0"], [get("X-Envoy-Force-Trace: true")])
+    expect([reasonOf(heard[0]?.["x-request-id"]), spans.length]).toEqual(["4", 0])
+    expect(heard[0]).not.toHaveProperty("x-envoy-force-trace")
+  })
+})
+
+describe("requests that the gateway answers itself", () => {
+  test("have a span, whether no host, no rule or no protocol was theirs", async () => {
+    const yaml = rulesTo(1, "- match: [{ uri: { exact: /only } }]\n  directResponse: { status: 200 }")
+    await using collector = new SpanCollector()
+    await using gateway = await GatewayProcessUnderTest.start(
+      yaml.replace('hosts: ["*"]\n  gateways', "hosts: [known.example]\n  gateways"),
+      ["--tracing-otlp", collector.url, "--tracing-sampling", "100"],
+    )
+    const requests = [
+      "GET /a HTTP/1.1\r\nHost: unknown.example\r\n\r\n",
+      "GET /b HTTP/1.1\r\nHost: known.example\r\n\r\n",
+      "GET /c HTTP/1.1\r\nHost: known.example\r\nBad : field\r\n\r\n",
+      "GET /d HTTP/1.0\r\n\r\n",
+      "\x01\r\n\r\n",
+      `GET /e HTTP/1.1\r\nHost: known.example\r\nX: ${"x".repeat(100_000)}\r\n\r\n`,
+    ]
+    for (const request of requests) await exchangeOnce(gateway.ports.http, request)
+    await gateway.stop()
+    const told = collector.spans.map((span) => {
+      const attributes = attributesOf(span)
+      return [span.name, attributes["http.response.status_code"], attributes["url.full"] ?? null]
+    })
+    expect(told).toEqual([
+      ["ingress", 404, "http://unknown.example/a"],
+      ["ingress", 404, "http://known.example/b"],
+      ["ingress", 400, null],
+      ["ingress", 426, null],
+      ["ingress", 400, null],
+      ["ingress", 431, null],
+    ])
+    expect(collector.spans.every(({ status }) => status === undefined)).toBe(true)
+  })
 })
 
 test("without --tracing-otlp the client's fields go through as they came", async () => {

@@ -35,14 +35,15 @@ function attributesOf(record: AccessLogRecord, isError: boolean): readonly SpanA
   const isKnown = knownMethods.has(method)
   const attributes: SpanAttribute[] = [
     ["http.request.method", isKnown ? method : "_OTHER"],
-    ["url.full", `${record.scheme}://${authority}${path}`],
     ["network.protocol.name", "http"],
     ["network.protocol.version", record.protocol.replace(/^HTTP\//, "")],
     ["client.address", withoutPort(record.downstreamRemoteAddress)],
     ["http.request.body.size", record.bytesReceived],
     ["http.response.body.size", record.bytesSent],
   ]
-  if (!isKnown) attributes.push(["http.request.method_original", method])
+  // A head that was not understood may have neither.
+  if (path !== "") attributes.push(["url.full", `${record.scheme}://${authority}${path}`])
+  if (!isKnown) addText(attributes, "http.request.method_original", method)
   addText(attributes, "server.address", hostOf(authority))
   addText(attributes, "user_agent.original", record.requestHeader("user-agent") ?? "")
   if (responseCode > 0) attributes.push(["http.response.status_code", responseCode])
@@ -51,6 +52,7 @@ function attributesOf(record: AccessLogRecord, isError: boolean): readonly SpanA
   addText(attributes, "upstream_cluster", record.upstreamCluster)
   addText(attributes, "response_flags", responseFlags)
   addText(attributes, "guid:x-request-id", record.requestHeader("x-request-id") ?? "")
+  addText(attributes, "guid:x-client-trace-id", record.requestHeader("x-client-trace-id") ?? "")
   return attributes
 }
 
