@@ -75,13 +75,13 @@ describe("access log writer", () => {
     expect(counters.accessLogLinesTotal).toBe(2)
   })
 
-  test("64 KiB do not wait", () => {
+  test("256 KiB do not wait", () => {
     const { write, output } = setUp()
-    for (let line = 0; line < 63; line++) write(kibibyte)
+    for (let line = 0; line < 255; line++) write(kibibyte)
     expect(output.writes).toEqual([])
     write(kibibyte)
     expect(output.writes).toHaveLength(1)
-    expect(output.writes[0]).toHaveLength(64 * 1024)
+    expect(output.writes[0]).toHaveLength(256 * 1024)
   })
 
   test("one write at a time; what came meanwhile follows in order", () => {

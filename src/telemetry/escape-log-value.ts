@@ -15,13 +15,21 @@ export function escapeTextValue(value: string): string {
   return unsafeInText.test(value) ? value.replace(unsafeInTextAll, escapeCharacter) : value
 }
 
-/** For a JSON line: the value as a JSON string, quotes included. Bytes that are valid UTF-8 are read as UTF-8. */
+/**
+ * For a JSON line: the value as a JSON string, quotes included. Bytes that are valid UTF-8 are read as UTF-8.
+ * @returns one character for each byte, as the line is written
+ */
 export function quoteJsonValue(value: string): string {
   // What needs no escape in text needs none in JSON either.
   if (!unsafeInText.test(value)) return `"${value}"`
   const text = notAscii.test(value) ? decodeWireText(value) : value
   // JSON.stringify leaves DEL and the C1 controls as they are, and some terminals act on those.
-  return JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escapeJsonCharacter)
+  return wireText(JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escapeJsonCharacter))
+}
+
+/** Text of the configuration as its UTF-8 bytes, one character each. */
+export function wireText(text: string): string {
+  return notAscii.test(text) ? Buffer.from(text).toString("latin1") : text
 }
 
 function escapeCharacter(character: string): string {

@@ -23,7 +23,10 @@ const specifiers: ReadonlyMap<string, (date: Date) => string> = new Map<string, 
 ])
 
 export function compileStartTime(format: string): ReadTime | { readonly error: string } {
-  if (format === "") return readIsoTime()
+  if (format === "") {
+    const time = new IsoTime()
+    return (record) => time.format(record.startUnixMs)
+  }
   const parts: ((date: Date) => string)[] = []
   for (const match of format.matchAll(/%(%|3f|.)|[^%]+|%$/gsu)) {
     const name = match[1]
@@ -46,17 +49,19 @@ export function compileStartTime(format: string): ReadTime | { readonly error: s
 }
 
 /** `2026-01-02T03:04:05.678Z`. Requests come in the order of time, so a second's text is made once. */
-function readIsoTime(): ReadTime {
-  let second = -1
-  let prefix = ""
-  return (record) => {
-    const unixMs = Math.floor(record.startUnixMs)
-    const ofThis = Math.floor(unixMs / 1000)
-    if (ofThis !== second) {
-      second = ofThis
-      prefix = new Date(ofThis * 1000).toISOString().slice(0, 20)
+export class IsoTime {
+  #second = -1
+  #prefix = ""
+
+  /** @param unixMs may have a fraction */
+  format(unixMs: number): string {
+    const wholeMs = Math.floor(unixMs)
+    const second = Math.floor(wholeMs / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#prefix = new Date(second * 1000).toISOString().slice(0, 20)
     }
-    return `${prefix}${padded(unixMs - ofThis * 1000, 3)}Z`
+    return `${this.#prefix}${padded(wholeMs - second * 1000, 3)}Z`
   }
 }
 
