@@ -159,6 +159,15 @@ export const flags: readonly Flag[] = [
     commands: ["run"],
   },
   {
+    name: "tracing-otlp-headers",
+    short: "",
+    valueName: "NAME=VALUE",
+    isRepeatable: false,
+    defaultText: "",
+    description: "headers for the collector, as in api-key=KEY,x-tenant=a%20b: values percent-encoded, never shown",
+    commands: ["run"],
+  },
+  {
     name: "tracing-sampling",
     short: "",
     valueName: "PERCENT",

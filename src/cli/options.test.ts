@@ -50,13 +50,17 @@ describe("values that are understood", () => {
     [{ file: ["a.yaml", "b", "-"] }, { files: ["a.yaml", "b", "-"] }],
     [
       { "tracing-otlp": ["http://collector:4318"] },
-      { tracing: { otlpUrl: "http://collector:4318", samplingPpm: 10_000 } },
+      { tracing: { otlpUrl: "http://collector:4318", otlpHeaders: {}, samplingPpm: 10_000 } },
     ],
     [
       { "tracing-otlp": ["https://collector/v1/traces"], "tracing-sampling": ["0.5"] },
-      { tracing: { otlpUrl: "https://collector/v1/traces", samplingPpm: 5_000 } },
+      { tracing: { otlpUrl: "https://collector/v1/traces", otlpHeaders: {}, samplingPpm: 5_000 } },
     ],
-    [{ "tracing-otlp": ["off"] }, { tracing: null }],
+    [
+      { "tracing-otlp": ["http://collector:4318"], "tracing-otlp-headers": ["api-key=a%20b"] },
+      { tracing: { otlpUrl: "http://collector:4318", otlpHeaders: { "api-key": "a b" }, samplingPpm: 10_000 } },
+    ],
+    [{ "tracing-otlp": ["off"], "tracing-otlp-headers": ["api-key=a"] }, { tracing: null }],
     [{ file: ["with,comma.yaml"] }, { files: ["with,comma.yaml"] }],
     [{ secrets: ["/etc/certs"] }, { secretsDir: "/etc/certs" }],
     [
@@ -134,6 +138,7 @@ describe("values that are refused, with the flag's name and a hint", () => {
     [{ "tracing-otlp": ["collector:4318"] }, '--tracing-otlp: "collector:4318" is not the http or https URL'],
     [{ "tracing-otlp": ["http://"] }, "is not the http or https URL"],
     [{ "tracing-otlp": ["http://user@collector"] }, "is not the http or https URL"],
+    [{ "tracing-otlp-headers": ["a=1,b"] }, "--tracing-otlp-headers: entry 2 is not NAME=VALUE"],
     [{ "tracing-sampling": ["10%"] }, "hint: write --tracing-sampling 10"],
     [{ "tracing-sampling": ["101"] }, '--tracing-sampling: "101" is not a percentage from 0 to 100'],
     [{ drain: ["5s"] }, "hint: write --drain 5"],

@@ -22,6 +22,7 @@ import {
   parseSwitch,
 } from "./flag-parsers.ts"
 import type { FlagValues } from "./flags.ts"
+import { type OtlpHeaders, parseOtlpHeaders } from "./otlp-headers.ts"
 import { isUsageError, type UsageError, usageError } from "./usage-error.ts"
 
 /** What decides which configuration is read and what it compiles to. */
@@ -65,6 +66,8 @@ export interface TestOptions extends ConfigurationOptions, LogOptions {
 export interface TracingOptions {
   /** As given. */
   readonly otlpUrl: string
+  /** Sent with every request to it: secrets, not to be shown. */
+  readonly otlpHeaders: OtlpHeaders
   /** Of the traces that begin here; parts per million. */
   readonly samplingPpm: number
 }
@@ -277,10 +280,12 @@ function parseAccessLog(values: FlagValues): RunOptions["accessLog"] | UsageErro
 function parseTracing(values: FlagValues): TracingOptions | null | UsageError {
   const samplingPpm = parseSamplingPpm(single(values, "tracing-sampling", defaults.tracingSampling))
   if (isUsageError(samplingPpm)) return samplingPpm
+  const otlpHeaders = parseOtlpHeaders(single(values, "tracing-otlp-headers", ""))
+  if (isUsageError(otlpHeaders)) return otlpHeaders
   const given = single(values, "tracing-otlp", "")
   if (given === "" || given === "off") return null
   const otlpUrl = parseOtlpUrl(given)
-  return isUsageError(otlpUrl) ? otlpUrl : { otlpUrl, samplingPpm }
+  return isUsageError(otlpUrl) ? otlpUrl : { otlpUrl, otlpHeaders, samplingPpm }
 }
 
 /** A flag given several times: the last one counts, as everywhere on Unix. */

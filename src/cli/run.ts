@@ -122,7 +122,8 @@ async function openSpanExporter(
   if (options === null) return null
   const { SpanExporter, tracesUrl } = await import("../telemetry/tracing/span-exporter.ts")
   const service = { name: "portcullis", version: portcullisVersion }
-  return new SpanExporter({ url: tracesUrl(options.otlpUrl), service, counters, log })
+  const { otlpUrl, otlpHeaders: headers } = options
+  return new SpanExporter({ url: tracesUrl(otlpUrl), headers, service, counters, log })
 }
 
 /** What reads and steers shared ports is loaded only where there are some. */

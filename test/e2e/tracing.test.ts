@@ -234,6 +234,30 @@ test("without --tracing-otlp the client's fields go through as they came", async
   expect(names).not.toContain("x-envoy-decorator-operation")
 })
 
+test("--tracing-otlp-headers go to the collector, and are shown nowhere else", async () => {
+  const secret = "s3cret-token"
+  await using collector = new SpanCollector()
+  await using gateway = await GatewayProcessUnderTest.start(rulesTo(1, rules), [
+    "--tracing-otlp",
+    collector.url,
+    "--tracing-otlp-headers",
+    `Authorization=Bearer%20${secret},x-tenant=shop`,
+    "--tracing-sampling",
+    "100",
+    "--log-level",
+    "debug",
+  ])
+  await exchangeOnce(gateway.ports.http, "GET /direct HTTP/1.1\r\nHost: a\r\n\r\n")
+  const pages = ["/", "/server_info", "/config_dump", "/stats", "/stats/prometheus", "/clusters", "/listeners"]
+  const shown = await Promise.all(pages.map((page) => gateway.admin(page)))
+  const { code, stdout, stderr } = await gateway.stop()
+  expect(code).toBe(0)
+  expect(collector.fields).toMatchObject([
+    { authorization: `Bearer ${secret}`, "x-tenant": "shop", "content-type": "application/json" },
+  ])
+  expect([...shown, stdout, stderr].filter((text) => text.includes(secret))).toEqual([])
+})
+
 test("a collector that is not there costs spans, counted, and no requests", async () => {
   await using upstream = ScriptedUpstream.start()
   await using gateway = await GatewayProcessUnderTest.start(rulesTo(upstream.port, rules), [
