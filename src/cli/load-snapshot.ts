@@ -5,7 +5,9 @@
 import { type CompileOptions, compiling } from "../compile/compile.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { type Diagnostic, hasErrors } from "../config/diagnostics.ts"
+import { DocumentMemory } from "../config/document-memory.ts"
 import { loadConfiguration } from "../config/load-configuration.ts"
+import type { ReadingMemory } from "../config/parse-resources.ts"
 import type { Resource } from "../config/resources.ts"
 import type { SourceFile } from "../config/source-text.ts"
 import { runInSlices } from "../config/time-slices.ts"
@@ -29,6 +31,7 @@ export class ConfigurationLoader {
   readonly #compileOptions: CompileOptions
   readonly #secretsFolder: string
   #secrets: Secrets
+  readonly #documents: ReadingMemory = new DocumentMemory()
   /** stdin ends only once: a reload reads again what came the first time. */
   #stdin: Promise<Uint8Array> | null = null
 
@@ -50,7 +53,7 @@ export class ConfigurationLoader {
    * otherwise be missing to each of its VirtualServices, and the one real error be lost among hundreds.
    */
   async load(): Promise<LoadedConfiguration> {
-    const loaded = await loadConfiguration(this.#files, () => this.#readStdin())
+    const loaded = await loadConfiguration(this.#files, () => this.#readStdin(), this.#documents)
     const { files } = loaded
     const credentials = noCredentials.byChain
     if (hasErrors(loaded.diagnostics)) return { snapshot: null, credentials, diagnostics: loaded.diagnostics, files }

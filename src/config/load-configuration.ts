@@ -2,7 +2,7 @@
  * From `-f` arguments to typed resources: the door that `run`, `check`, `explain` and `proxy-config` come through.
  */
 import type { Diagnostic } from "./diagnostics.ts"
-import { parsingResources } from "./parse-resources.ts"
+import { parsingResources, type ReadingMemory } from "./parse-resources.ts"
 import type { Resource } from "./resources.ts"
 import type { SourceFile } from "./source-text.ts"
 import { readSources } from "./sources.ts"
@@ -20,13 +20,15 @@ export interface LoadedConfiguration {
  *
  * @param paths as given with `-f`.
  * @param readStdin what `-` reads.
+ * @param memory of the last load, for the next.
  */
 export async function loadConfiguration(
   paths: readonly string[],
   readStdin: () => Promise<Uint8Array> = () => Bun.stdin.bytes(),
+  memory?: ReadingMemory,
 ): Promise<LoadedConfiguration> {
   const sources = await readSources(paths, readStdin)
-  const parsed = await runInSlices(parsingResources(sources.value))
+  const parsed = await runInSlices(parsingResources(sources.value, memory))
   return {
     resources: parsed.value,
     diagnostics: [...sources.diagnostics, ...parsed.diagnostics],

@@ -3,14 +3,15 @@
  * Pure: no files, no clock. Problems between resources are `compile/`'s.
  */
 import type { Diagnosed, Diagnostic, Severity } from "./diagnostics.ts"
+import { DocumentMemory, ownCopy } from "./document-memory.ts"
 import { type Finding, Findings, formatPath } from "./findings.ts"
 import { warnOfFieldsNotHonoured } from "./not-honoured.ts"
 import { type ResourceHead, readerOf, readMetadata } from "./resource-kinds.ts"
-import type { Locate, Resource } from "./resources.ts"
-import { type SourceFile, SourceText } from "./source-text.ts"
+import type { Locate, Metadata, Resource } from "./resources.ts"
+import { type SourceFile, SourceText, type Span } from "./source-text.ts"
 import type { FieldPath, SpanPart } from "./span-tree.ts"
 import { runAtOnce, type Steps } from "./steps.ts"
-import { type YamlDocument, yamlDocuments } from "./yaml-documents.ts"
+import { documentSpans, placesOf, readDocuments, type YamlDocument } from "./yaml-documents.ts"
 
 export type { SourceFile } from "./source-text.ts"
 
@@ -27,10 +28,18 @@ export function parseResources(files: readonly SourceFile[]): Diagnosed<readonly
   return runAtOnce(parsingResources(files))
 }
 
-/** The same in steps of one document each, for whoever has something else to do meanwhile. */
-export function* parsingResources(files: readonly SourceFile[]): Steps<Diagnosed<readonly Resource[]>> {
-  const parser = new ResourceParser()
+/**
+ * The same in steps of one object each, for whoever has something else to do meanwhile.
+ *
+ * @param memory of the last load: what has not changed since is not read again.
+ */
+export function* parsingResources(
+  files: readonly SourceFile[],
+  memory: ReadingMemory = new DocumentMemory(),
+): Steps<Diagnosed<readonly Resource[]>> {
+  const parser = new ResourceParser(memory)
   for (const file of files) yield* parser.addFile(file)
+  memory.endLoad()
   const diagnostics = [...parser.diagnostics, ...parser.unreadKinds()]
   const fileOrder = new Map(files.map((file, index) => [file.path, index]))
   const order = (diagnostic: Diagnostic): number => fileOrder.get(diagnostic.file) ?? 0
@@ -38,10 +47,23 @@ export function* parsingResources(files: readonly SourceFile[]): Steps<Diagnosed
   return { value: parser.resources, diagnostics }
 }
 
+/** What one object of a kind that is read here came to, wherever it stands. */
+interface Reading {
+  readonly metadata: Metadata
+  /** `KIND NAMESPACE/NAME` */
+  readonly identity: string
+  /** Without a place; null when it does not fit its schema. */
+  readonly resource: Resource | null
+  readonly findings: readonly Finding[]
+}
+
+/** Of documents that hold one such object. */
+export type ReadingMemory = DocumentMemory<Reading>
+
 /** One object of a document: the document itself, or an item of a List. */
 interface ObjectPlace {
   readonly source: SourceText
-  readonly document: YamlDocument
+  readonly document: Pick<YamlDocument, "spanOf">
   /** From the document's top to the object. */
   readonly prefix: FieldPath
 }
@@ -51,6 +73,11 @@ class ResourceParser {
   readonly diagnostics: Diagnostic[] = []
   readonly #firstByIdentity = new Map<string, Locate>()
   readonly #unread = new Map<string, { readonly first: Diagnostic; count: number }>()
+  readonly #memory: ReadingMemory
+
+  constructor(memory: ReadingMemory) {
+    this.#memory = memory
+  }
 
   /** One warning per kind that is not ours, however many there are. */
   unreadKinds(): readonly Diagnostic[] {
@@ -61,49 +88,65 @@ class ResourceParser {
 
   *addFile(file: SourceFile): Steps<void> {
     const source = new SourceText(file)
-    for (const document of yamlDocuments(source)) {
-      const place: ObjectPlace = { source, document, prefix: [] }
-      for (const { code, message, hint, span } of document.problems) {
-        this.diagnostics.push({
-          ...{ severity: "error", code, message, hint, file: source.path, resource: "", path: "" },
-          ...source.locate(span),
-        })
-      }
-      if (document.problems.length === 0 && document.value !== null) this.#addObject(document.value, place)
+    for (const span of documentSpans(source.text)) {
+      const text = source.text.slice(span.start, span.end)
+      const known = this.#memory.recall(text)
+      if (known === null) yield* this.#addDocuments(source, span, ownCopy(text))
+      else this.#addReading(known, { source, document: placesOf(source.text, span), prefix: [] })
       yield
     }
   }
 
-  #addObject(value: unknown, place: ObjectPlace): void {
+  *#addDocuments(source: SourceText, span: Span, text: string): Steps<void> {
+    const documents = readDocuments(source.text, span, text)
+    for (const document of documents) {
+      const place: ObjectPlace = { source, document, prefix: [] }
+      for (const { code, message, hint, span: where } of document.problems) {
+        this.diagnostics.push({
+          ...{ severity: "error", code, message, hint, file: source.path, resource: "", path: "" },
+          ...source.locate(where),
+        })
+      }
+      if (document.problems.length > 0 || document.value === null) continue
+      const reading = yield* this.#addObject(document.value, place)
+      if (reading !== null && documents.length === 1) this.#memory.remember(text, reading)
+    }
+  }
+
+  /** @returns null for a List and for what is not read. */
+  *#addObject(value: unknown, place: ObjectPlace): Steps<Reading | null> {
     if (!isMapping(value)) {
       this.#report("error", "P1106", "expected a Kubernetes object (a mapping with apiVersion and kind)", [], place)
-      return
+      return null
     }
     const { apiVersion, kind } = value
     if (typeof kind !== "string" || typeof apiVersion !== "string") {
       const missing = typeof kind !== "string" ? "kind" : "apiVersion"
       const message = `\`${missing}\` is missing or not text`
       this.#report("error", "P1201", message, missing in value ? [missing] : [], place)
-      return
+      return null
     }
     if (kind === "List" || (kind.endsWith("List") && Array.isArray(value["items"]))) {
-      this.#addList(value, place)
-      return
+      yield* this.#addList(value, place)
+      return null
     }
     const found = readerOf(apiVersion, kind)
     switch (found.status) {
       case "other":
         this.#addUnread(apiVersion, kind, place)
-        return
+        return null
       case "wrong-version":
         this.#report("error", "P1202", `${kind} has no apiVersion \`${apiVersion}\``, ["apiVersion"], place, found.hint)
-        return
-      case "known":
-        this.#addKnown(value, kind, found.read, place)
+        return null
+      case "known": {
+        const reading = readKnown(value, kind, found.read)
+        this.#addReading(reading, place)
+        return reading
+      }
     }
   }
 
-  #addList(list: Record<string, unknown>, place: ObjectPlace): void {
+  *#addList(list: Record<string, unknown>, place: ObjectPlace): Steps<void> {
     const { items } = list
     if (!Array.isArray(items)) {
       this.#report("error", "P1106", "a List needs `items`", "items" in list ? ["items"] : [], place)
@@ -114,7 +157,8 @@ class ResourceParser {
       return
     }
     for (const [index, item] of items.entries()) {
-      this.#addObject(item, { ...place, prefix: [...place.prefix, "items", index] })
+      yield* this.#addObject(item, { ...place, prefix: [...place.prefix, "items", index] })
+      yield
     }
   }
 
@@ -132,34 +176,42 @@ class ResourceParser {
     })
   }
 
-  #addKnown(
-    value: Record<string, unknown>,
-    kind: string,
-    read: (head: ResourceHead, value: Record<string, unknown>, findings: Findings) => Resource | null,
-    place: ObjectPlace,
-  ): void {
-    const findings = new Findings()
-    const metadata = readMetadata(value, findings)
-    const identity = `${kind} ${metadata.namespace}/${metadata.name === "" ? "?" : metadata.name}`
-    const resource = read({ metadata, locate: locator(place) }, value, findings)
-    if (resource !== null) warnOfFieldsNotHonoured(resource, findings)
-    if (metadata.name !== "") {
-      const first = this.#firstByIdentity.get(identity)
-      if (first !== undefined) {
-        const { file, line } = first(["metadata", "name"])
-        const hint = `the first one is at ${file}:${line}`
-        findings.error("P1204", ["metadata", "name"], `${identity} is defined twice`, hint)
-      } else {
-        this.#firstByIdentity.set(identity, locator(place))
-        if (resource !== null) this.resources.push(resource)
-      }
+  #addReading({ metadata, identity, resource, findings }: Reading, place: ObjectPlace): void {
+    for (const finding of findings) this.diagnostics.push(fromFinding(finding, identity, place))
+    if (metadata.name === "") return
+    const first = this.#firstByIdentity.get(identity)
+    if (first !== undefined) {
+      const { file, line } = first(["metadata", "name"])
+      const message = `${identity} is defined twice`
+      const hint = `the first one is at ${file}:${line}`
+      const path = ["metadata", "name"]
+      this.diagnostics.push(diagnostic("error", "P1204", message, hint, path, "value", identity, place))
+      return
     }
-    for (const finding of findings.all) this.diagnostics.push(fromFinding(finding, identity, place))
+    const locate = locator(place)
+    this.#firstByIdentity.set(identity, locate)
+    if (resource !== null) this.resources.push({ ...resource, locate })
   }
 
   #report(severity: Severity, code: string, message: string, path: FieldPath, place: ObjectPlace, hint = ""): void {
     this.diagnostics.push(diagnostic(severity, code, message, hint, path, "value", "", place))
   }
+}
+
+/** For what is remembered: a place would hold on to the text of its file. */
+const unplaced: Locate = () => ({ file: "", line: 0, column: 0, endColumn: 0 })
+
+function readKnown(
+  value: Record<string, unknown>,
+  kind: string,
+  read: (head: ResourceHead, value: Record<string, unknown>, findings: Findings) => Resource | null,
+): Reading {
+  const findings = new Findings()
+  const metadata = readMetadata(value, findings)
+  const identity = `${kind} ${metadata.namespace}/${metadata.name === "" ? "?" : metadata.name}`
+  const resource = read({ metadata, locate: unplaced }, value, findings)
+  if (resource !== null) warnOfFieldsNotHonoured(resource, findings)
+  return { metadata, identity, resource, findings: findings.all }
 }
 
 function locator({ source, document, prefix }: ObjectPlace): Locate {

@@ -14,26 +14,45 @@ export interface YamlDocument {
 }
 
 /** Every document that holds something; problems are inside the documents. */
-export function readYamlDocuments(source: SourceText): readonly YamlDocument[] {
-  return [...yamlDocuments(source)]
+export function readYamlDocuments({ text }: SourceText): readonly YamlDocument[] {
+  return [...documentSpans(text)].flatMap((span) => readDocuments(text, span, text.slice(span.start, span.end)))
 }
 
-/** The same, one at a time: a large file need not be read in one go. */
-export function* yamlDocuments(source: SourceText): Generator<YamlDocument, void> {
-  const { text } = source
+/** Where the documents of a stream are, one at a time: a large file need not be read in one go. */
+export function* documentSpans(text: string): Generator<Span, void> {
   // A directive belongs to the document after it, so such a stream is not cut here.
   if (text.startsWith("%") || text.includes("\n%") || text.includes("\r%")) {
-    yield* readFull(text, 0)
+    yield { start: 0, end: text.length }
     return
   }
   const first = text.charCodeAt(0) === 0xfeff ? 1 : 0
   for (let start = first; start <= text.length; ) {
     const end = documentEnd(text, start)
-    const bodyStart = bodyAfterMarker(text, start, end)
-    const plain = bodyStart === -1 ? null : readPlainYaml(text, bodyStart, end, false)
-    if (plain === null) yield* readFull(text.slice(start, end), start)
-    else if (plain.value !== null) yield new PlainYamlDocument(text, bodyStart, end, plain.value)
+    yield { start, end }
     start = end === text.length ? end + 1 : end
+  }
+}
+
+/**
+ * What stands in one span of a stream: mostly one document, several where the stream was not cut, none of comments only.
+ *
+ * @param body the text of the span; the values hold on to it
+ */
+export function readDocuments(text: string, { start, end }: Span, body: string): readonly YamlDocument[] {
+  const bodyStart = bodyAfterMarker(body)
+  const plain = bodyStart === -1 ? null : readPlainYaml(body, bodyStart, body.length, false)
+  if (plain === null) return readFull(body, start)
+  return plain.value === null ? [] : [new PlainYamlDocument(text, start + bodyStart, end, plain.value)]
+}
+
+/** Finds the places of a document that was read before, perhaps elsewhere: reads it again when someone asks. */
+export function placesOf(text: string, span: Span): Pick<YamlDocument, "spanOf"> {
+  let document: YamlDocument | undefined
+  return {
+    spanOf: (path, part) => {
+      document ??= readDocuments(text, span, text.slice(span.start, span.end))[0]
+      return document?.spanOf(path, part) ?? { start: span.start, end: span.start }
+    },
   }
 }
 
@@ -85,11 +104,11 @@ function isMarker(text: string, at: number): boolean {
 }
 
 /** The offset after a leading `---` line; -1 when the marker line holds content of its own. */
-function bodyAfterMarker(text: string, start: number, end: number): number {
-  if (!isMarker(text, start)) return start
-  const newline = text.indexOf("\n", start)
-  const lineEnd = newline === -1 || newline >= end ? end : newline
-  const rest = text.slice(start + 3, lineEnd).trim()
+function bodyAfterMarker(body: string): number {
+  if (!isMarker(body, 0)) return 0
+  const newline = body.indexOf("\n")
+  const lineEnd = newline === -1 ? body.length : newline
+  const rest = body.slice(3, lineEnd).trim()
   if (rest !== "" && !rest.startsWith("#")) return -1
-  return Math.min(lineEnd + 1, end)
+  return Math.min(lineEnd + 1, body.length)
 }
