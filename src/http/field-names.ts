@@ -191,6 +191,18 @@ export function fieldIdOf(text: string, start: number, end: number): number {
   }
 }
 
+/** The FieldId of a whole name that is lower-cased and not empty: the names in our own code, compared as strings. */
+export function fieldIdOfName(nameLower: string): number {
+  const { length } = nameLower
+  let slot = slotOf(length, nameLower.charCodeAt(0), nameLower.charCodeAt(length - 1))
+  for (;;) {
+    const candidate = TABLE_NAMES[slot] as string
+    if (candidate === nameLower) return TABLE_IDS[slot] as number
+    if (candidate === "") return FieldId.unknown
+    slot = (slot + 1) & (TABLE_SIZE - 1)
+  }
+}
+
 /** Whether `text` has `lower` at `start`, ignoring ASCII case. `lower` holds no upper-case letter. */
 export function equalsLowerAt(text: string, start: number, lower: string): boolean {
   const length = lower.length

@@ -9,7 +9,7 @@
  * Text is latin1: one character per byte. Editing never moves text: a field is marked dropped, new lines are appended;
  * what goes out is runs of kept lines as slices, then `appended`.
  */
-import { equalsLowerAt, FieldId, fieldIdOf, IS_GROUP, IS_MADE_BY_CODEC } from "./field-names.ts"
+import { equalsLowerAt, FieldId, fieldIdOf, fieldIdOfName, IS_GROUP, IS_MADE_BY_CODEC } from "./field-names.ts"
 
 const INITIAL_FIELDS = 24
 const COLON = 0x3a
@@ -23,15 +23,18 @@ export class FieldTable {
   dropped = new Uint8Array(INITIAL_FIELDS)
   /** Where the line after the last field starts. */
   blockEnd = 0
-  /** Whole lines (`name: value\r\n`) to send after the kept ones, and their names, lower-cased. */
-  #appendedLines: string[] = []
+  /** Fields to send after the kept ones: names as written, names lower-cased, values. */
+  #appendedWritten: string[] = []
   #appendedNames: string[] = []
+  #appendedValues: string[] = []
   /** Indexes of fields that no HTTP/2 peer may index either (RFC 7541 section 7.1.3); null = none. */
   #neverIndexed: Set<number> | null = null
 
   /** The appended lines as one text. */
   get appended(): string {
-    return this.#appendedLines.join("")
+    let lines = ""
+    for (let index = 0; index < this.#appendedNames.length; index++) lines += this.#appendedLine(index)
+    return lines
   }
 
   /** Forgets everything; the arrays stay. */
@@ -39,8 +42,9 @@ export class FieldTable {
     this.text = text
     this.count = 0
     this.blockEnd = 0
+    this.#appendedWritten.length = 0
     this.#appendedNames.length = 0
-    this.#appendedLines.length = 0
+    this.#appendedValues.length = 0
     this.#neverIndexed = null
   }
 
@@ -51,8 +55,9 @@ export class FieldTable {
     this.ids = other.ids.slice()
     this.dropped = other.dropped.slice()
     this.blockEnd = other.blockEnd
+    this.#appendedWritten = [...other.#appendedWritten]
     this.#appendedNames = [...other.#appendedNames]
-    this.#appendedLines = [...other.#appendedLines]
+    this.#appendedValues = [...other.#appendedValues]
     this.#neverIndexed = other.#neverIndexed
   }
 
@@ -162,7 +167,7 @@ export class FieldTable {
   dropNamed(nameLower: string): boolean {
     let found = false
     const { ids, dropped, count } = this
-    const id = fieldIdOf(nameLower, 0, nameLower.length)
+    const id = fieldIdOfName(nameLower)
     for (let index = 0; index < count; index++) {
       if (dropped[index] !== 0 || ids[index] !== id) continue
       if (IS_GROUP[id] !== 0 && !this.isNamed(index, nameLower)) continue
@@ -170,30 +175,33 @@ export class FieldTable {
       found = true
     }
     const names = this.#appendedNames
-    for (let line = names.indexOf(nameLower); line >= 0; line = names.indexOf(nameLower, line)) {
-      names.splice(line, 1)
-      this.#appendedLines.splice(line, 1)
+    for (let index = names.indexOf(nameLower); index >= 0; index = names.indexOf(nameLower, index)) {
+      names.splice(index, 1)
+      this.#appendedWritten.splice(index, 1)
+      this.#appendedValues.splice(index, 1)
       found = true
     }
     return found
   }
 
   append(name: string, value: string): void {
+    this.#appendedWritten.push(name)
     this.#appendedNames.push(name.toLowerCase())
-    this.#appendedLines.push(`${name}: ${value}\r\n`)
+    this.#appendedValues.push(value)
   }
 
   /** The same for a name that is known to be lower-cased: what the gateway adds to every message. */
   appendLower(nameLower: string, value: string): void {
+    this.#appendedWritten.push(nameLower)
     this.#appendedNames.push(nameLower)
-    this.#appendedLines.push(`${nameLower}: ${value}\r\n`)
+    this.#appendedValues.push(value)
   }
 
   /** Kept and appended values of a field joined with `,` (semantics sheet 2.4); null = absent. @param nameLower lower-cased. */
   joinedValue(nameLower: string): string | null {
     let joined: string | null = null
     const { ids, dropped, count } = this
-    const id = fieldIdOf(nameLower, 0, nameLower.length)
+    const id = fieldIdOfName(nameLower)
     for (let index = 0; index < count; index++) {
       // A known name is one comparison of integers; its id tells it apart unless it stands for a group.
       if (dropped[index] !== 0 || ids[index] !== id) continue
@@ -201,16 +209,15 @@ export class FieldTable {
       joined = joined === null ? this.valueAt(index) : `${joined},${this.valueAt(index)}`
     }
     const names = this.#appendedNames
-    for (let line = names.indexOf(nameLower); line >= 0; line = names.indexOf(nameLower, line + 1)) {
-      const value = this.#appendedValue(line)
+    for (let index = names.indexOf(nameLower); index >= 0; index = names.indexOf(nameLower, index + 1)) {
+      const value = this.#appendedValues[index] ?? ""
       joined = joined === null ? value : `${joined},${value}`
     }
     return joined
   }
 
-  #appendedValue(line: number): string {
-    const text = this.#appendedLines[line] ?? ""
-    return text.slice((this.#appendedNames[line] ?? "").length + 2, -2)
+  #appendedLine(index: number): string {
+    return `${this.#appendedWritten[index]}: ${this.#appendedValues[index]}\r\n`
   }
 
   /** The kept lines in order, then the appended ones. Every line ends in CRLF; no empty line after. */
@@ -227,7 +234,7 @@ export class FieldTable {
       }
     }
     if (runStart >= 0) out += text.slice(runStart, this.blockEnd)
-    for (const line of this.#appendedLines) out += line
+    for (let index = 0; index < this.#appendedNames.length; index++) out += this.#appendedLine(index)
     return out
   }
 }
@@ -275,6 +282,6 @@ function dropNominated(fields: FieldTable, options: string): void {
   for (const option of options.split(",")) {
     const name = option.trim().toLowerCase()
     // A peer that names Content-Length here must not make the length of its message disappear for whoever is behind us.
-    if (name !== "" && IS_MADE_BY_CODEC[fieldIdOf(name, 0, name.length)] === 0) fields.dropNamed(name)
+    if (name !== "" && IS_MADE_BY_CODEC[fieldIdOfName(name)] === 0) fields.dropNamed(name)
   }
 }

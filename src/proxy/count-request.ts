@@ -5,7 +5,10 @@ import type { Counters } from "../telemetry/counters.ts"
 import { type DestinationRequests, noGrpcStatus, notGrpc } from "../telemetry/destination-requests.ts"
 import type { HttpExchange } from "./http-exchange.ts"
 
-/** @param cluster undefined = the request never had one */
+/**
+ * @param exchange one that has ended
+ * @param cluster undefined = the request never had one
+ */
 export function countRequest(
   exchange: HttpExchange,
   cluster: { readonly requests: DestinationRequests } | undefined,
@@ -19,7 +22,7 @@ export function countRequest(
     responseStatus,
     exchange.responseFlags,
     grpcStatus,
-    performance.now() - exchange.startedAtMs,
+    exchange.endedAtMs - exchange.startedAtMs,
     exchange.requestBodyBytes,
     exchange.responseBodyBytes,
   )

@@ -8,6 +8,8 @@ import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
 export interface LoggedExchange {
   readonly stream: DownstreamStream
   readonly startedAtMs: number
+  /** 0 = under way. */
+  readonly endedAtMs: number
   readonly originalPath: string
   readonly route: { readonly name: string } | null
   readonly clusterName: string
@@ -78,7 +80,8 @@ export class ExchangeRecord implements AccessLogRecord {
     return this.#exchange.responseBodyBytes
   }
   get durationMs(): number {
-    return performance.now() - this.#exchange.startedAtMs
+    const { startedAtMs, endedAtMs } = this.#exchange
+    return (endedAtMs === 0 ? performance.now() : endedAtMs) - startedAtMs
   }
   get routeName(): string {
     return this.#exchange.route?.name ?? ""

@@ -75,6 +75,8 @@ const REDIRECTED = Object.freeze({ body: "", flags: "", details: "direct_respons
 export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   readonly stream: DownstreamStream
   readonly startedAtMs: number
+  /** 0 = under way. */
+  endedAtMs = 0
   originalPath = ""
   route: Route | null = null
   clusterName = ""
@@ -417,6 +419,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   #closeBooks(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.endedAtMs = performance.now()
     const { counters, accessLog, wheel } = this.#environment
     if (this.#delay !== null) wheel.clear(this.#delay)
     // The rest of the body will not come to them.

@@ -25,6 +25,7 @@ export interface RefusalEnvironment {
 export class RefusedExchange implements DownstreamEvents, LoggedExchange {
   readonly stream: DownstreamStream
   readonly startedAtMs = performance.now()
+  readonly endedAtMs = 0
   readonly originalPath: string
   readonly route = null
   readonly clusterName = ""

@@ -6,7 +6,6 @@
 import { FieldId, IS_DROPPED_FROM_REQUESTS } from "../http/field-names.ts"
 import { dropFields } from "../http/field-table.ts"
 import type { RequestHead } from "../http/message.ts"
-import { randomUuid } from "./random-uuid.ts"
 import { isValidReferer } from "./referer.ts"
 
 /** @param remoteIp of the TCP peer. Returns nothing; edits `request.fields`. */
@@ -16,7 +15,7 @@ export function sanitizeRequestFields(request: RequestHead, remoteIp: string): v
   fields.appendLower("x-forwarded-for", forwardedFor(request, remoteIp))
   fields.appendLower("x-forwarded-proto", request.scheme)
   fields.appendLower("x-envoy-external-address", remoteIp)
-  fields.appendLower("x-request-id", randomUuid())
+  fields.appendLower("x-request-id", crypto.randomUUID())
 }
 
 /**
