@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { execPath } from "node:process"
 import { defaultSourceLimits, readSources } from "./sources.ts"
 
 let folder = ""
@@ -45,6 +46,25 @@ describe("readSources", () => {
 
   test("- reads standard input, once", async () => {
     expect(await read(["-", "-"])).toMatchObject({ texts: ["from stdin"], paths: ["<stdin>"], codes: [] })
+  })
+
+  test("a pipe is read, as a shell's -f <(helm template …) gives it", async () => {
+    const script = `import { readSources } from ${JSON.stringify(join(import.meta.dir, "sources.ts"))}
+const { value, diagnostics } = await readSources([process.argv[1]], async () => new Uint8Array())
+console.log(JSON.stringify([value.map(({ text }) => text), diagnostics]))`
+    const command = `exec "$0" -e "$1" <(printf 'a: 1')`
+    const child = Bun.spawn(["bash", "-c", command, execPath, script], { stdout: "pipe", stderr: "inherit" })
+    expect(JSON.parse(await child.stdout.text())).toEqual([["a: 1"], []])
+  })
+
+  test("many files of a folder come in the order of their names, and folders among them at their place", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `${String(index).padStart(3, "0")}.yaml`)
+    const inner = ["040.d/b.yaml", "040.d/a.yaml"]
+    await Promise.all([...names, ...inner].toReversed().map((name) => write(name)))
+    const { texts, codes } = await read([""])
+    // `.d` comes before `.yaml`.
+    expect(texts).toEqual([...names.slice(0, 40), "040.d/a.yaml", "040.d/b.yaml", ...names.slice(40)])
+    expect(codes).toEqual([])
   })
 
   test("a mounted ConfigMap's files are read once, through the links at the top", async () => {

@@ -5,10 +5,13 @@
  * file system. Names that begin with a dot are skipped: in a mounted ConfigMap `..data` and the dated folder it points
  * at hold the same files once more, and the links at the top already lead there.
  */
+import type { Dirent } from "node:fs"
 import { readdir, readFile, realpath, stat } from "node:fs/promises"
 import { join } from "node:path"
 import type { Diagnosed, Diagnostic } from "./diagnostics.ts"
+import { sortedInSteps } from "./sort-in-steps.ts"
 import type { SourceFile } from "./source-text.ts"
+import { runInSlices } from "./time-slices.ts"
 
 /** Bounds on what is read. Reaching one is an error diagnostic, never a crash. */
 export interface SourceLimits {
@@ -22,7 +25,7 @@ export interface SourceLimits {
 
 export const defaultSourceLimits: SourceLimits = {
   fileBytesMax: 64 * 1024 * 1024,
-  fileCountMax: 10_000,
+  fileCountMax: 50_000,
   folderDepthMax: 16,
 }
 
@@ -30,6 +33,18 @@ export const defaultSourceLimits: SourceLimits = {
 export const stdinName = "<stdin>"
 
 const configurationFile = /\.(?:yaml|yml|json)$/i
+
+/** One after the other, most of the cost of a small file is the way to the thread that reads it and back. */
+const filesAtOnce = 32
+
+interface FoundFile {
+  /** As the user will read it. */
+  readonly path: string
+  /** Links followed. */
+  readonly real: string
+}
+
+type Content = { readonly bytes: Uint8Array } | { readonly isTooLarge: true } | { readonly error: unknown }
 
 /**
  * Reads every file that `paths` name, in that order; a file named twice is read once.
@@ -70,7 +85,7 @@ class SourceReader {
   /** A path that the user wrote: a folder, or a file of any name. */
   async addPath(path: string): Promise<void> {
     const kind = await this.#kindOf(path)
-    if (kind === "file") return this.#addFile(path)
+    if (kind === "file" || kind === "pipe") return this.#addFile(path, kind)
     if (kind !== "folder") return
     const found = await this.#addFolder(path, 0)
     if (found === 0) {
@@ -98,54 +113,92 @@ class SourceReader {
       this.#report("error", "P1003", folder, message, "name the inner folder with -f")
       return 0
     }
-    let names: readonly string[]
+    let entries: readonly Dirent[]
+    let real: string
     try {
-      names = await readdir(folder)
+      entries = await readdir(folder, { withFileTypes: true })
+      real = await realpath(folder)
     } catch (error) {
       this.#reportUnreadable(folder, error)
       return 0
     }
     let found = 0
-    for (const name of names.toSorted()) {
+    let files: FoundFile[] = []
+    for (const entry of await runInSlices(sortedInSteps(entries, compareNames))) {
+      const { name } = entry
       if (name.startsWith(".") || this.#tooMany) continue
       const path = join(folder, name)
+      if (entry.isFile()) {
+        if (!configurationFile.test(name)) continue
+        found++
+        files.push({ path, real: join(real, name) })
+        if (files.length < filesAtOnce) continue
+      }
+      await this.#addFiles(files)
+      files = []
+      if (entry.isFile()) continue
       const kind = await this.#kindOf(path)
       if (kind === "folder") found += await this.#addFolder(path, depth + 1)
-      else if (kind === "file" && configurationFile.test(name)) {
+      else if ((kind === "file" || kind === "pipe") && configurationFile.test(name)) {
         found++
-        await this.#addFile(path)
+        await this.#addFile(path, kind)
       }
     }
+    await this.#addFiles(files)
     return found
   }
 
-  async #addFile(path: string): Promise<void> {
-    if (this.files.length >= this.#limits.fileCountMax) {
-      if (!this.#tooMany) {
-        const message = `more than ${this.#limits.fileCountMax} files: this one and those after it are not read`
-        this.#report("error", "P1003", path, message, "join files, `---` between the documents")
-      }
-      this.#tooMany = true
-      return
-    }
+  async #addFile(path: string, kind: "file" | "pipe"): Promise<void> {
     try {
-      const real = await realpath(path)
-      if (this.#seen.has(real)) return
-      this.#seen.add(real)
-      if ((await stat(real)).size > this.#limits.fileBytesMax) this.#reportSize(path)
-      else this.addBytes(path, await readFile(real))
+      // The link of a pipe without a name leads nowhere.
+      await this.#addFiles([{ path, real: kind === "pipe" ? path : await realpath(path) }])
     } catch (error) {
       this.#reportUnreadable(path, error)
     }
   }
 
+  /** In their order. */
+  async #addFiles(files: readonly FoundFile[]): Promise<void> {
+    const left = files.filter(({ real }) => !this.#seen.has(real))
+    while (left.length > 0) {
+      const room = this.#limits.fileCountMax - this.files.length
+      if (room <= 0) {
+        this.#reportTooMany(left[0]?.path ?? "")
+        return
+      }
+      const batch = left.splice(0, room)
+      const contents = await Promise.all(batch.map(({ real }) => this.#read(real)))
+      for (const [index, { path, real }] of batch.entries()) {
+        this.#seen.add(real)
+        this.#addContent(path, contents[index])
+      }
+    }
+  }
+
+  async #read(real: string): Promise<Content> {
+    try {
+      if ((await stat(real)).size > this.#limits.fileBytesMax) return { isTooLarge: true }
+      return { bytes: await readFile(real) }
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  #addContent(path: string, content: Content | undefined): void {
+    if (content === undefined) return
+    if ("bytes" in content) this.addBytes(path, content.bytes)
+    else if ("error" in content) this.#reportUnreadable(path, content.error)
+    else this.#reportSize(path)
+  }
+
   /** Follows links. Sockets, devices and the like are "other". */
-  async #kindOf(path: string): Promise<"file" | "folder" | "other" | "unreadable"> {
+  async #kindOf(path: string): Promise<"file" | "pipe" | "folder" | "other" | "unreadable"> {
     try {
       const status = await stat(path)
       if (status.isDirectory()) return "folder"
       // A pipe is how a shell's `-f <(helm template …)` arrives.
-      return status.isFile() || status.isFIFO() ? "file" : "other"
+      if (status.isFIFO()) return "pipe"
+      return status.isFile() ? "file" : "other"
     } catch (error) {
       this.#reportUnreadable(path, error)
       return "unreadable"
@@ -158,6 +211,13 @@ class SourceReader {
     else this.#report("error", "P1001", path, `cannot be read: ${reason}`, "")
   }
 
+  #reportTooMany(path: string): void {
+    if (this.#tooMany) return
+    this.#tooMany = true
+    const message = `more than ${this.#limits.fileCountMax} files: this one and those after it are not read`
+    this.#report("error", "P1003", path, message, "join files, `---` between the documents")
+  }
+
   #reportSize(path: string): void {
     const message = `larger than ${this.#limits.fileBytesMax} bytes: not read`
     this.#report("error", "P1002", path, message, "split it into several files")
@@ -167,4 +227,10 @@ class SourceReader {
     const nowhere = { line: 0, column: 0, endColumn: 0, resource: "", path: "" }
     this.diagnostics.push({ severity, code, message, hint, file, ...nowhere })
   }
+}
+
+/** By UTF-16 code units. */
+function compareNames(left: Dirent, right: Dirent): number {
+  if (left.name === right.name) return 0
+  return left.name < right.name ? -1 : 1
 }
