@@ -11,6 +11,8 @@ import { dirname, join, resolve } from "node:path"
 const directoriesMax = 1_000
 const filesMax = 50_000
 const linksMax = 40
+/** One after the other, most of a look is the way to the thread that looks and back. */
+const statsAtOnce = 32
 
 export interface WatchScan {
   readonly directories: ReadonlySet<string>
@@ -68,12 +70,16 @@ async function scanDirectory(scan: MutableScan, path: string, ancestors: Readonl
   if (own === null || ancestors.has(identity) || scan.directories.size >= directoriesMax) return
   addDirectory(scan, path)
   const within = new Set([...ancestors, identity])
-  for (const name of await readdirOrEmpty(path)) {
-    if (name.startsWith(".")) continue
-    const child = join(path, name)
-    const stats = await statOrNull(child)
-    if (stats?.isDirectory() === true) await scanDirectory(scan, child, within)
-    else if (stats !== null && scan.fileNames.test(name)) addFile(scan, child, stats)
+  const names = (await readdirOrEmpty(path)).filter((name) => !name.startsWith("."))
+  for (let start = 0; start < names.length; start += statsAtOnce) {
+    const looks = names.slice(start, start + statsAtOnce).map(async (name) => {
+      const child = join(path, name)
+      return { name, child, stats: await statOrNull(child) }
+    })
+    for (const { name, child, stats } of await Promise.all(looks)) {
+      if (stats?.isDirectory() === true) await scanDirectory(scan, child, within)
+      else if (stats !== null && scan.fileNames.test(name)) addFile(scan, child, stats)
+    }
   }
 }
 
