@@ -93,6 +93,7 @@ describe("values that are understood", () => {
     [{ "access-log": ["off"] }, { accessLog: null }],
     [{ "access-log": ["/var/log/a.log"] }, { accessLog: expect.objectContaining({ path: "/var/log/a.log" }) }],
     [{ drain: ["0"] }, { drainMs: 0 }],
+    [{ "reuse-port": ["true"] }, { reusePort: true }],
     [{ drain: ["0.25"] }, { drainMs: 250 }],
     [{ "no-watch": ["true"] }, { watch: false }],
     [{ "no-watch": ["false"] }, { watch: true }],

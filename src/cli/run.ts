@@ -92,7 +92,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   watcher?.close()
   credentialWatch?.close()
   gateway.beginDrain()
-  if (sharedPorts !== null) log.info("handing over: new connections go to whoever else listens on these ports")
+  if (sharedPorts?.control) log.info("handing over: new connections go to whoever else listens on these ports")
   for (const server of [servers.status, servers.admin]) server?.yieldPort()
   await engine.drain(options.drainMs)
   if (accessLog !== null) await Promise.race([accessLog.close(), Bun.sleep(accessLogCloseMaxMs)])

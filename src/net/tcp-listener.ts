@@ -73,7 +73,7 @@ function bindOne(address: string, port: number, acceptor: Acceptor): BoundSocket
       handlers.open?.(socket)
     },
   }
-  if (sharedPorts?.isClaimed(address, port) === true) return ADDRESS_IN_USE
+  if (sharedPorts?.isClaimed(address, port) === true) return `${ADDRESS_IN_USE}, by this gateway itself`
   try {
     const listener = listen(address, port, socket, sharedPorts !== null)
     const boundPort = "port" in listener ? listener.port : 0
@@ -95,7 +95,11 @@ function bindOne(address: string, port: number, acceptor: Acceptor): BoundSocket
     }
   } catch (error) {
     flushCorked()
-    return reasonOf(error)
+    const reason = reasonOf(error)
+    const mayShare = sharedPorts !== null && !address.startsWith("unix:") && reason === ADDRESS_IN_USE
+    return mayShare
+      ? `${reason}, by a program that does not share it (another user's, or without --reuse-port)`
+      : reason
   }
 }
 

@@ -178,12 +178,15 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
     const sockets = this.#sockets
     for (const socket of sockets) socket.release()
     await Promise.all(sockets.map((socket) => steerAway(socket, control)))
-    for (const socket of sockets) closeSteered(socket, control)
-    this.#sockets = []
+    this.#stopListening()
   }
 
   #stopListening(): void {
-    for (const socket of this.#sockets) socket.stop()
+    const control = this.#sharedPorts?.control ?? null
+    for (const socket of this.#sockets) {
+      if (control === null) socket.stop()
+      else closeSteered(socket, control)
+    }
     this.#sockets = []
   }
 

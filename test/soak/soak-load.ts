@@ -1,9 +1,9 @@
 /**
  * Clients of a gateway that is reloaded and restarted under them: on kept connections, on new ones, and over HTTP/2.
  *
- * What counts as failed: an answer that is not the one expected, one that is cut, and silence where the gateway was not
- * being stopped. While it is stopped a client may be refused a new connection, and a kept one may end before the answer
- * began: the request was not taken, and goes to the successor (RFC 9110 section 9.2.2). Both are counted apart.
+ * Everything counts as failed but the answer that is expected: another one, one that is cut, a connection that nobody
+ * accepts, and one that ends before the answer began, which a client would have to send again (RFC 9110 section 9.2.2).
+ * The last two are also counted apart. What an end may look like that fails nothing: `Connection: close`, and a GOAWAY.
  */
 import { FrameClient } from "../h2/frame-client.ts"
 import { RawClient } from "../harness/raw-client.ts"
@@ -17,9 +17,9 @@ export interface SoakCounts {
   answered: number
   /** With the first one's text. */
   failed: number
-  /** New connections that nobody accepted. */
+  /** Of those that failed: new connections that nobody accepted. */
   refused: number
-  /** Requests whose connection ended before a byte of the answer. */
+  /** Of those that failed: requests whose connection ended before a byte of the answer. */
   unanswered: number
   worstMs: number
 }
@@ -28,8 +28,6 @@ export class SoakLoad {
   readonly counts: SoakCounts = { answered: 0, failed: 0, refused: 0, unanswered: 0, worstMs: 0 }
   firstFailure = ""
   isOver = false
-  /** The gateway ends, and its successor is not there yet. */
-  isStopping = false
   readonly #port: number
 
   constructor(port: number) {
@@ -93,8 +91,8 @@ export class SoakLoad {
     try {
       return await connect()
     } catch (error) {
-      if (this.isStopping) this.counts.refused++
-      else this.#fail(`connecting: ${error}`)
+      this.counts.refused++
+      this.#fail(`connecting: ${error}`)
       await Bun.sleep(RETRY_MS)
       return null
     }
@@ -107,8 +105,8 @@ export class SoakLoad {
   }
 
   #countEnd(isCut: boolean, told: string): void {
-    if (!isCut && this.isStopping) this.counts.unanswered++
-    else this.#fail(told)
+    if (!isCut) this.counts.unanswered++
+    this.#fail(told)
   }
 
   #fail(told: string): void {

@@ -21,6 +21,7 @@ export interface SoakReport extends SoakCounts {
 }
 
 const quiet = ["--access-log", "off", "--drain", "10"]
+const shared = [...quiet, "--reuse-port"]
 
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const upstream = startEcho()
@@ -30,8 +31,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       serviceYaml(SERVICE_HOST, [upstream.port ?? 0]),
       virtualServiceYaml("routes", ["*"], ruleOf(`v${version}`)),
     )
-  let gateway = await GatewayProcessUnderTest.start(configuration(0), quiet)
-  const load = new SoakLoad(gateway.ports.http)
+  let gateway = await GatewayProcessUnderTest.start(configuration(0), shared)
+  const { http } = gateway.ports
+  const load = new SoakLoad(http)
   const clients = Array.from({ length: options.clientCount }, (_, index) => [
     load.runHttp1(`kept-${index}`, true),
     load.runHttp1(`new-${index}`, false),
@@ -49,14 +51,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       }
       if (restart === options.restartCount) break
       await Bun.sleep(stepMs)
-      load.isStopping = true
-      const port = gateway.ports.http
-      const ended = gateway.stop()
-      // The port is free as soon as the drain has begun; what is under way ends beside the successor.
-      await gateway.command.waitFor(/draining reason=SIGTERM/)
-      const successor = await GatewayProcessUnderTest.start(configuration(reloads), quiet, port)
-      exitCodes.push((await ended).code)
-      load.isStopping = false
+      // As a service manager does it: the successor serves, then the old one is told to end.
+      const successor = await GatewayProcessUnderTest.start(configuration(reloads), shared, http)
+      exitCodes.push((await gateway.stop()).code)
       await gateway[Symbol.asyncDispose]()
       gateway = successor
     }
