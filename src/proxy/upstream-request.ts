@@ -236,9 +236,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   onResponseHead(head: ResponseHead): void {
     const { stream } = this.#owner
     if (head.status === 101 && stream.request.upgrade === "") {
-      this.#connection?.cancel()
-      this.onUpstreamFailure({ kind: "protocol-error", transportReason: "", isStaleConnection: false })
-      return
+      this.#resetStream()
+      return this.onUpstreamFailure({ kind: "protocol-error", transportReason: "", isStaleConnection: false })
     }
     this.#cluster.stats.countResponse(head.status)
     const cluster = this.#cluster
@@ -249,9 +248,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const policy = this.#policy
     if (policy !== null && retriesResponse(policy, head) && repeatsAfterDelivery(policy, stream.request)) {
       if (this.#mayRetry(policy)) {
-        this.#connection?.cancel()
-        this.#retry(policy)
-        return
+        this.#resetStream()
+        return this.#retry(policy)
       }
     } else if (this.#isCountedAsRetry) {
       this.#cluster.stats.upstreamRqRetrySuccess++
@@ -321,8 +319,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #onTryTimeout(): void {
     this.#cluster.stats.upstreamRqPerTryTimeout++
     if (this.#endpoint !== null) this.#cluster.recordTimeout(this.#endpoint)
-    this.#connection?.cancel()
-    this.#connection = null
+    this.#resetStream()
     this.#finishRetry()
     this.#retryOr(PER_TRY_TIMEOUT, PER_TRY_FAILURE)
   }
@@ -397,7 +394,6 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #retry(policy: RetryPolicy): void {
     const { stats } = this.#cluster
     const failed = this.#endpoint
-    this.#connection = null
     if (failed !== null) {
       this.#failedTries ??= new FailedTries(policy, this.#isTied)
       this.#failedTries.add(failed)
@@ -420,9 +416,15 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   // --- taking apart --------------------------------------------------------------------------------------------------
 
-  #abandonTry(): void {
-    this.#connection?.cancel()
+  #resetStream(): void {
+    if (this.#connection === null) return
+    this.#cluster.stats.upstreamRqTxReset++
+    this.#connection.cancel()
     this.#connection = null
+  }
+
+  #abandonTry(): void {
+    this.#resetStream()
     this.#endpoint?.pool.cancel(this)
     this.#endTry(false)
   }
