@@ -13,7 +13,7 @@ import type {
   TlsServerView,
 } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
-import { renderDiagnostics, summarizeDiagnostics } from "../config/render-diagnostics.ts"
+import { renderingText, summarizeDiagnostics } from "../config/render-diagnostics.ts"
 import { runInSlices } from "../config/time-slices.ts"
 import type { LoadedCredentials } from "../security/load-credentials.ts"
 import type { Counters } from "../telemetry/counters.ts"
@@ -106,7 +106,7 @@ export class GatewayProcess implements RunningGateway {
   /** Loads and serves for the first time. @returns false = it cannot; what is wrong has been printed. */
   async start(): Promise<boolean> {
     const loaded = await this.#options.load()
-    await this.#options.print(this.#render(loaded, this.#options.useColor))
+    await this.#options.print(await this.#render(loaded, this.#options.useColor))
     if (loaded.snapshot === null) {
       await this.#options.print(`portcullis: not started: ${summarizeDiagnostics(loaded.diagnostics)}\n`)
       return false
@@ -184,9 +184,10 @@ export class GatewayProcess implements RunningGateway {
   async #replaceConfiguration(): Promise<ReloadOutcome> {
     const startedAtMs = performance.now()
     const loaded = await this.#options.load()
-    await this.#options.print(this.#render(loaded, this.#options.useColor))
+    const { useColor } = this.#options
     // For the admin interface, which is no terminal.
-    const diagnostics = this.#render(loaded, false)
+    const diagnostics = await this.#render(loaded, false)
+    await this.#options.print(useColor ? await this.#render(loaded, true) : diagnostics)
     if (loaded.snapshot === null) {
       this.log.error(
         `configuration not reloaded, the old one keeps serving: ${summarizeDiagnostics(loaded.diagnostics)}`,
@@ -227,8 +228,8 @@ export class GatewayProcess implements RunningGateway {
     return failures
   }
 
-  #render(loaded: LoadedConfiguration, color: boolean): string {
-    return renderDiagnostics(loaded.diagnostics, loaded.files, { format: "text", color })
+  #render(loaded: LoadedConfiguration, color: boolean): Promise<string> {
+    return runInSlices(renderingText(loaded.diagnostics, loaded.files, color))
   }
 }
 

@@ -11,7 +11,12 @@ import type { ReadingMemory } from "../config/parse-resources.ts"
 import type { Resource } from "../config/resources.ts"
 import type { SourceFile } from "../config/source-text.ts"
 import { runInSlices } from "../config/time-slices.ts"
-import { type LoadedCredentials, loadCredentials, noCredentials } from "../security/load-credentials.ts"
+import {
+  type LoadedCredentials,
+  loadCredentials,
+  loadingCredentials,
+  noCredentials,
+} from "../security/load-credentials.ts"
 import { Secrets } from "../security/secrets.ts"
 import { findUpstreamSecret } from "../security/upstream-secret.ts"
 import type { SecretMaterial } from "../upstream/tls-material.ts"
@@ -61,7 +66,7 @@ export class ConfigurationLoader {
     const diagnostics = [...loaded.diagnostics, ...compiled.diagnostics]
     if (hasErrors(diagnostics)) return { snapshot: null, credentials, diagnostics, files }
     const secrets = this.#secretsOf(loaded.resources)
-    const found = loadCredentials(compiled.value, secrets, Date.now())
+    const found = await runInSlices(loadingCredentials(compiled.value, secrets, Date.now()))
     this.#secrets = secrets
     return {
       snapshot: compiled.value,

@@ -8,6 +8,7 @@ import { type Finding, Findings, formatPath } from "./findings.ts"
 import { warnOfFieldsNotHonoured } from "./not-honoured.ts"
 import { type ResourceHead, readerOf, readMetadata } from "./resource-kinds.ts"
 import type { Locate, Metadata, Resource } from "./resources.ts"
+import { sortedInSteps } from "./sort-in-steps.ts"
 import { type SourceFile, SourceText, type Span } from "./source-text.ts"
 import type { FieldPath, SpanPart } from "./span-tree.ts"
 import { runAtOnce, type Steps } from "./steps.ts"
@@ -43,8 +44,9 @@ export function* parsingResources(
   const diagnostics = [...parser.diagnostics, ...parser.unreadKinds()]
   const fileOrder = new Map(files.map((file, index) => [file.path, index]))
   const order = (diagnostic: Diagnostic): number => fileOrder.get(diagnostic.file) ?? 0
-  diagnostics.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
-  return { value: parser.resources, diagnostics }
+  const byPlace = (a: Diagnostic, b: Diagnostic): number =>
+    order(a) - order(b) || a.line - b.line || a.column - b.column
+  return { value: parser.resources, diagnostics: yield* sortedInSteps(diagnostics, byPlace) }
 }
 
 /** What one object of a kind that is read here came to, wherever it stands. */

@@ -3,7 +3,8 @@
  * commands, which show up as annotations on a pull request.
  */
 import type { Diagnostic } from "./diagnostics.ts"
-import type { SourceFile } from "./source-text.ts"
+import { type SourceFile, SourceText } from "./source-text.ts"
+import { runAtOnce, type Steps } from "./steps.ts"
 
 export type DiagnosticFormat = "text" | "json" | "github"
 
@@ -30,11 +31,24 @@ export function renderDiagnostics(
       return `${JSON.stringify(diagnostics.map(toJson), null, 2)}\n`
     case "github":
       return diagnostics.map((diagnostic) => `${githubCommand(diagnostic)}\n`).join("")
-    case "text": {
-      const lines = new LinesByFile(files)
-      return diagnostics.map((diagnostic) => renderText(diagnostic, lines, options.color)).join("")
-    }
+    case "text":
+      return runAtOnce(renderingText(diagnostics, files, options.color))
   }
+}
+
+/** As text, in steps of one diagnostic each: thousands of warnings must not be a pause for those who are being served. */
+export function* renderingText(
+  diagnostics: readonly Diagnostic[],
+  files: readonly SourceFile[],
+  color: boolean,
+): Steps<string> {
+  const lines = new LinesByFile(files)
+  let text = ""
+  for (const diagnostic of diagnostics) {
+    text += renderText(diagnostic, lines, color)
+    yield
+  }
+  return text
 }
 
 /** `2 errors, 1 warning`. */
@@ -125,21 +139,14 @@ function plain(_style: Style, text: string): string {
   return text
 }
 
-/** Lines of the files, split on the first question only. */
 class LinesByFile {
-  readonly #files: ReadonlyMap<string, SourceFile>
-  readonly #lines = new Map<string, readonly string[]>()
+  readonly #texts: ReadonlyMap<string, SourceText>
 
   constructor(files: readonly SourceFile[]) {
-    this.#files = new Map(files.map((file) => [file.path, file]))
+    this.#texts = new Map(files.map((file) => [file.path, new SourceText(file)]))
   }
 
   line(path: string, line: number): string | null {
-    let lines = this.#lines.get(path)
-    if (lines === undefined) {
-      lines = this.#files.get(path)?.text.split(/\r?\n/) ?? []
-      this.#lines.set(path, lines)
-    }
-    return lines[line - 1] ?? null
+    return this.#texts.get(path)?.line(line) ?? null
   }
 }

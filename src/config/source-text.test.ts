@@ -30,3 +30,12 @@ test("an empty span is one character wide", () => {
   const source = new SourceText({ path: "a.yaml", text: "a:\nb: 1" })
   expect(source.locate({ start: 2, end: 2 })).toEqual({ line: 1, column: 3, endColumn: 4 })
 })
+
+test("a line comes without its line break, whatever was asked before", () => {
+  const source = new SourceText({ path: "a.yaml", text: "a: 1\r\n\nc: 3" })
+  expect(source.line(3)).toBe("c: 3")
+  expect([1, 2, 3].map((line) => source.line(line))).toEqual(["a: 1", "", "c: 3"])
+  expect(source.line(4)).toBeNull()
+  expect(source.position(7)).toEqual({ line: 3, column: 1 })
+  expect(new SourceText({ path: "a.yaml", text: "a\n" }).line(2)).toBe("")
+})

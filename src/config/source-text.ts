@@ -56,13 +56,28 @@ export class SourceText {
     return { line, column, endColumn: column + (end - span.start) }
   }
 
+  /** The text of a line without its line break. @param line from 1. @returns null when there is no such line */
+  line(line: number): string | null {
+    while (this.#lineStarts.length <= line && this.#findNextLine());
+    const start = this.#lineStarts[line - 1]
+    if (start === undefined) return null
+    const next = this.#lineStarts[line]
+    const text = this.text.slice(start, next === undefined ? this.text.length : next - 1)
+    return next !== undefined && text.endsWith("\r") ? text.slice(0, -1) : text
+  }
+
   /** Those of all lines that begin at or before `offset`, and perhaps of more. */
   #startsUpTo(offset: number): readonly number[] {
-    while (this.#scannedTo !== -1 && this.#scannedTo < offset) {
-      const newline = this.text.indexOf("\n", this.#scannedTo)
-      if (newline !== -1) this.#lineStarts.push(newline + 1)
-      this.#scannedTo = newline === -1 ? -1 : newline + 1
-    }
+    while (this.#scannedTo < offset && this.#findNextLine());
     return this.#lineStarts
+  }
+
+  /** @returns false when all are known. */
+  #findNextLine(): boolean {
+    if (this.#scannedTo === -1) return false
+    const newline = this.text.indexOf("\n", this.#scannedTo)
+    if (newline !== -1) this.#lineStarts.push(newline + 1)
+    this.#scannedTo = newline === -1 ? -1 : newline + 1
+    return newline !== -1
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { FilterChain, Snapshot } from "../compile/snapshot.ts"
 import type { Diagnostic } from "../config/diagnostics.ts"
+import { runAtOnce, type Steps } from "../config/steps.ts"
 import { type CheckedCredentials, type CredentialFinding, checkCredentials } from "./check-credentials.ts"
 import { readCredentials } from "./read-credentials.ts"
 import type { Secrets } from "./secrets.ts"
@@ -17,10 +18,16 @@ export interface LoadedCredentials {
 export const noCredentials: LoadedCredentials = Object.freeze({ byChain: new Map(), diagnostics: [] })
 
 export function loadCredentials(snapshot: Snapshot, secrets: Secrets, nowUnixMs: number): LoadedCredentials {
+  return runAtOnce(loadingCredentials(snapshot, secrets, nowUnixMs))
+}
+
+/** The same in steps of one server each, for whoever has something else to do meanwhile. */
+export function* loadingCredentials(snapshot: Snapshot, secrets: Secrets, nowUnixMs: number): Steps<LoadedCredentials> {
   const byChain = new Map<FilterChain, CheckedCredentials>()
   const diagnostics: Diagnostic[] = []
   for (const chain of snapshot.listeners.flatMap(({ filterChains }) => filterChains)) {
     if (chain.tls === null) continue
+    yield
     const hosts = chain.serverNames.length === 0 ? ["*"] : chain.serverNames
     const checked = checkCredentials(readCredentials(chain.tls, secrets), hosts, nowUnixMs)
     byChain.set(chain, checked)
