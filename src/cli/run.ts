@@ -92,9 +92,10 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   watcher?.close()
   credentialWatch?.close()
   gateway.beginDrain()
-  if (sharedPorts?.control) log.info("handing over: new connections go to whoever else listens on these ports")
   for (const server of [servers.status, servers.admin]) server?.yieldPort()
-  await engine.drain(options.drainMs)
+  const drained = engine.drain(options.drainMs)
+  if (sharedPorts?.control) log.info("handing over: new connections go to whoever else listens on these ports")
+  await drained
   if (accessLog !== null) await Promise.race([accessLog.close(), Bun.sleep(accessLogCloseMaxMs)])
   if (spans !== null) await Promise.race([spans.close(), Bun.sleep(spansCloseMaxMs)])
   await Promise.all([servers.admin?.stop(), servers.status?.stop(), demo?.stop()])

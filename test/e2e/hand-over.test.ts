@@ -36,15 +36,15 @@ describe.skipIf(process.platform !== "linux")("a successor on the same ports", (
 
     old.command.kill("SIGTERM")
     await old.command.waitFor(/info {2}handing over: new connections go to whoever else listens on these ports$/m)
+    // Accepted by the old one, which still answers it.
+    kept.send(GET)
+    const second = await upstream.connection(1)
+    await second.until(() => second.requests.length === 1, "the kept connection's request")
     expect(await answersOf(ports.http, 30)).toEqual(new Set(["next"]))
     for (let each = 0; each < 10; each++) {
       expect(await old.readiness()).toBe(200)
       expect(await old.admin("/ready")).toBe("LIVE\n")
     }
-    // Accepted by the old one, which still answers it.
-    kept.send(GET)
-    const second = await upstream.connection(1)
-    await second.until(() => second.requests.length === 1, "the kept connection's request")
     second.send(OK)
     connection.send(OK)
     for (const client of [kept, busy]) {
