@@ -8,7 +8,13 @@ import { loadConfiguration } from "../src/config/load-configuration.ts"
 
 const docs = join(import.meta.dir, "../docs")
 const read = (name: string) => readFileSync(join(docs, name), "utf8")
-const examples = ["deploy/portcullis.service", "deploy/Dockerfile", "deploy/compose.yaml", "deploy/kubernetes.yaml"]
+const examples = [
+  "deploy/portcullis.service",
+  "deploy/portcullis@.service",
+  "deploy/Dockerfile",
+  "deploy/compose.yaml",
+  "deploy/kubernetes.yaml",
+]
 
 describe.each([...examples, "running.md"])("%s", (name) => {
   const text = read(name)
@@ -29,6 +35,11 @@ describe.each([...examples, "running.md"])("%s", (name) => {
     )
     expect(unknown).toEqual([])
   })
+})
+
+test("the template unit protects what the plain one protects", () => {
+  const settings = (name: string) => read(name).slice(read(name).indexOf("LimitNOFILE="))
+  expect(settings("deploy/portcullis@.service")).toBe(settings("deploy/portcullis.service"))
 })
 
 test("what the compose example serves compiles without an error", async () => {
