@@ -1,5 +1,6 @@
 /** On real sockets: what the kernel does with a group of listeners is what is tested here. */
 import { describe, expect, test } from "bun:test"
+import { tmpdir } from "node:os"
 import { closeSteered, steerAway } from "./hand-over.ts"
 import { ReusePortControl } from "./reuse-port-control.ts"
 import { SharedPorts } from "./shared-ports.ts"
@@ -166,6 +167,16 @@ describe("one process", () => {
     const next = bindTcp(["127.0.0.1"], first.port, acceptor)
     expect(next.failure).toBe("")
     for (const socket of [first, ...next.sockets]) socket.stop()
+  })
+
+  test("shares no unix socket: it has no port, and a second one on its path fails", () => {
+    const path = `${tmpdir()}/portcullis-hand-over-${process.pid}.sock`
+    const acceptor = { handlers: ownerHandlers(() => {}), accept: () => closing, sharedPorts: new SharedPorts(null) }
+    const other = { ...acceptor, sharedPorts: new SharedPorts(null) }
+    const { sockets } = bindTcp([`unix:${path}`], 0, acceptor)
+    expect(sockets.map(({ port }) => port)).toEqual([0])
+    expect(bindTcp([`unix:${path}`], 0, other).failure).toBe(`cannot listen on unix:${path}:0: address already in use`)
+    for (const socket of sockets) socket.stop()
   })
 
   for (const [who, first, second, reason] of [

@@ -76,7 +76,8 @@ function bindOne(address: string, port: number, acceptor: Acceptor): BoundSocket
   if (sharedPorts?.isClaimed(address, port) === true) return `${ADDRESS_IN_USE}, by this gateway itself`
   try {
     const listener = listen(address, port, socket, sharedPorts !== null)
-    const boundPort = "port" in listener ? listener.port : 0
+    // A unix socket has the property too, without a value.
+    const boundPort = "port" in listener && typeof listener.port === "number" ? listener.port : 0
     const release = sharedPorts?.claim(address, boundPort) ?? (() => {})
     return {
       address,
