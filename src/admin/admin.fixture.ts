@@ -146,6 +146,7 @@ export const sampleTlsServers: readonly TlsServerView[] = [
         serialNumber: "0a1b",
         validFromUnixMs: Date.UTC(2026, 0, 1),
         validToUnixMs: Date.UTC(2027, 0, 1),
+        certificatePem: "shop's certificate\n",
       },
     ],
   },

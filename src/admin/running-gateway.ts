@@ -66,6 +66,7 @@ export interface CertificateView {
   readonly serialNumber: string
   readonly validFromUnixMs: number
   readonly validToUnixMs: number
+  readonly certificatePem: string
 }
 
 export interface ReloadOutcome {

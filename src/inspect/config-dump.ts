@@ -5,7 +5,7 @@
 import type { Snapshot } from "../compile/snapshot.ts"
 import { clusterJson } from "./cluster-json.ts"
 import { type JsonObject, type JsonValue, withSnakeCaseKeys } from "./json-value.ts"
-import { distinctCertificates, dynamicSecretJson, type ListedCertificate } from "./listed-certificate.ts"
+import { dynamicSecretJson, type ListedCertificate, listedSecrets } from "./listed-certificate.ts"
 import type { ListedEndpoint } from "./listed-endpoint.ts"
 import { addressJson, listenerJson } from "./listener-json.ts"
 import { routeConfigurationJson, routeConfigurationsOf } from "./route-configuration-json.ts"
@@ -56,7 +56,7 @@ export function configDump(source: ConfigDumpSource): JsonValue {
   if (source.certificates.length > 0) {
     configs.push({
       "@type": `${adminTypes}SecretsConfigDump`,
-      dynamicActiveSecrets: distinctCertificates(source.certificates).map(dynamicSecretJson),
+      dynamicActiveSecrets: listedSecrets(source.certificates).map(dynamicSecretJson),
     })
   }
   if (endpoints !== null) {

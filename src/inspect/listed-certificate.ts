@@ -10,6 +10,15 @@ export interface ListedCertificate {
   readonly serialNumber: string
   readonly validFromUnixMs: number
   readonly validToUnixMs: number
+  readonly certificatePem: string
+}
+
+/** What istiod would send as one secret: a chain, the server's own certificate first, or a bundle of authorities. */
+export interface ListedSecret {
+  readonly name: string
+  readonly use: ListedCertificate["use"]
+  /** At least one; each once. */
+  readonly certificates: readonly ListedCertificate[]
 }
 
 const authoritySuffix = "-cacert"
@@ -43,23 +52,34 @@ export function authorityReferenceName(reference: AuthorityReference): string {
   }
 }
 
-/** Each once, although several servers may share one; by name. */
-export function distinctCertificates(certificates: readonly ListedCertificate[]): readonly ListedCertificate[] {
-  const found = new Map(certificates.map((each) => [`${secretResourceName(each)} ${each.serialNumber}`, each]))
-  return [...found].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, each]) => each)
+/**
+ * By name; each once, although several servers may share one.
+ *
+ * @param certificates of each server in the order of its chain
+ */
+export function listedSecrets(certificates: readonly ListedCertificate[]): readonly ListedSecret[] {
+  const groups = Map.groupBy(certificates, (each) => `${secretResourceName(each)} ${each.use}`)
+  const secrets = [...groups.values()].flatMap((members) => {
+    const [first] = members
+    if (first === undefined) return []
+    const distinct = new Map(members.map((each) => [each.certificatePem, each]))
+    return [{ name: secretResourceName(first), use: first.use, certificates: [...distinct.values()] }]
+  })
+  return secrets.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
 /** Envoy's `DynamicSecret`. */
-export function dynamicSecretJson(certificate: ListedCertificate): JsonObject {
-  const name = secretResourceName(certificate)
+export function dynamicSecretJson({ name, use, certificates }: ListedSecret): JsonObject {
+  const pem = certificates.map(({ certificatePem }) => `${certificatePem.trimEnd()}\n`).join("")
+  const inlineBytes = Buffer.from(pem).toString("base64")
   return message({
     name,
     secret: {
       "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
       name,
-      ...(certificate.use === "server"
-        ? { tlsCertificate: { privateKey: { inlineBytes: redacted } } }
-        : { validationContext: {} }),
+      ...(use === "server"
+        ? { tlsCertificate: { certificateChain: { inlineBytes }, privateKey: { inlineBytes: redacted } } }
+        : { validationContext: { trustedCa: { inlineBytes } } }),
     },
   })
 }

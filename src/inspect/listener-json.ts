@@ -1,5 +1,12 @@
 /** Envoy's `Listener` (Istio semantics sheet 1.6, 1.8, 10). */
-import type { DownstreamTls, FilterChain, Listener, TlsVersion, WeightedClusters } from "../compile/snapshot.ts"
+import type {
+  DownstreamTls,
+  FilterChain,
+  HttpFilterChain,
+  Listener,
+  TlsVersion,
+  WeightedClusters,
+} from "../compile/snapshot.ts"
 import { durationText, type JsonObject, message } from "./json-value.ts"
 import { authorityReferenceName, certificateReferenceName } from "./listed-certificate.ts"
 
@@ -54,6 +61,7 @@ function networkFilterJson(chain: FilterChain, listener: Listener): JsonObject {
           "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         statPrefix: `outbound_${listener.name}`,
         rds: { configSource: { ads: {}, resourceApiVersion: "V3" }, routeConfigName: chain.routes.name },
+        httpFilters: httpFiltersJson(chain),
       },
     }
   }
@@ -67,6 +75,16 @@ function networkFilterJson(chain: FilterChain, listener: Listener): JsonObject {
       idleTimeout: chain.idleTimeoutMs > 0 ? durationText(chain.idleTimeoutMs) : "",
     }),
   }
+}
+
+/** What a request goes through, in Istio's order (Istio semantics sheet 4). */
+function httpFiltersJson({ translatesGrpcWeb }: HttpFilterChain): readonly JsonObject[] {
+  const filter = (name: string, type: string): JsonObject => ({
+    name: `envoy.filters.http.${name}`,
+    typedConfig: { "@type": `type.googleapis.com/envoy.extensions.filters.http.${name}.v3.${type}` },
+  })
+  const always = [filter("fault", "HTTPFault"), filter("cors", "Cors"), filter("router", "Router")]
+  return translatesGrpcWeb ? [filter("grpc_web", "GrpcWeb"), ...always] : always
 }
 
 function tcpTargetJson({ entries }: WeightedClusters): JsonObject {

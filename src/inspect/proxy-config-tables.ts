@@ -4,7 +4,7 @@
  */
 import type { ClusterSpec, FilterChain, Listener, RouteConfiguration, VirtualHost } from "../compile/snapshot.ts"
 import { clusterType } from "./cluster-json.ts"
-import { distinctCertificates, type ListedCertificate, secretResourceName } from "./listed-certificate.ts"
+import { type ListedCertificate, listedSecrets } from "./listed-certificate.ts"
 import type { ListedEndpoint } from "./listed-endpoint.ts"
 import { listenerAddress } from "./listener-json.ts"
 import { pathPattern } from "./route-configuration-json.ts"
@@ -95,20 +95,21 @@ export function endpointsTable(endpoints: readonly ListedEndpoint[]): string {
   return renderTable(rows, cellPadding)
 }
 
+/** As istioctl: of a chain the server's own certificate, of authorities each. */
 export function secretsTable(certificates: readonly ListedCertificate[], nowUnixMs: number): string {
   const head = "RESOURCE NAME,TYPE,STATUS,VALID CERT,SERIAL NUMBER,NOT AFTER,NOT BEFORE".split(",")
-  const rows = distinctCertificates(certificates).map((certificate) => {
-    const { use, serialNumber, validFromUnixMs, validToUnixMs } = certificate
-    const isValid = validFromUnixMs <= nowUnixMs && nowUnixMs <= validToUnixMs
-    return [
-      secretResourceName(certificate),
+  const rows = listedSecrets(certificates).flatMap(({ name, use, certificates: members }) => {
+    const shown = use === "server" ? members.slice(0, 1) : members
+    return shown.map(({ serialNumber, validFromUnixMs, validToUnixMs }) => [
+      name,
       use === "server" ? "Cert Chain" : "CA",
       "ACTIVE",
-      String(isValid),
-      serialNumber,
+      String(validFromUnixMs <= nowUnixMs && nowUnixMs <= validToUnixMs),
+      // A number to istioctl, without zeros in front of it.
+      serialNumber.replace(/^0+(?=.)/, ""),
       secondsText(validToUnixMs),
       secondsText(validFromUnixMs),
-    ]
+    ])
   })
   return renderTable([head, ...rows], cellPadding)
 }

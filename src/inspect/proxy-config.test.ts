@@ -84,12 +84,22 @@ const certificate = {
   validFromUnixMs: Date.UTC(2026, 0, 1),
   validToUnixMs: Date.UTC(2026, 11, 31, 23, 59, 59),
 } as const
+const shopChain: readonly ListedCertificate[] = [
+  { ...certificate, origin: "certs/shop", certificatePem: "leaf\n" },
+  { ...certificate, origin: "certs/shop", certificatePem: "intermediate\n", serialNumber: "ee" },
+  { ...certificate, origin: "certs/shop", certificatePem: "root\n", use: "authority", serialNumber: "ff" },
+  { ...certificate, origin: "certs/shop", certificatePem: "old root\n", use: "authority", serialNumber: "00fe" },
+]
 const certificates: readonly ListedCertificate[] = [
-  { ...certificate, origin: "certs/shop", use: "authority", serialNumber: "ff" },
-  { ...certificate, origin: "certs/shop" },
-  { ...certificate, origin: "Secret prod/api", validToUnixMs: Date.UTC(2026, 0, 2) },
+  ...shopChain,
+  {
+    ...certificate,
+    origin: "Secret prod/api",
+    certificatePem: "expired\n",
+    validToUnixMs: Date.UTC(2026, 0, 2),
+  },
   // Another server with the same one.
-  { ...certificate, origin: "certs/shop" },
+  ...shopChain,
 ]
 const source: ProxyConfigSource = {
   snapshot,
@@ -147,12 +157,13 @@ dns.example                           80       -          outbound      STRICT_D
     )
   })
 
-  test("secrets: each once, never a key", async () => {
+  test("secrets: each once, of a chain the server's own certificate", async () => {
     expect(await table("secrets")).toBe(
       `RESOURCE NAME                TYPE           STATUS     VALID CERT     SERIAL NUMBER     NOT AFTER                NOT BEFORE
-kubernetes://api             Cert Chain     ACTIVE     false          0a1b              2026-01-02T00:00:00Z     2026-01-01T00:00:00Z
-kubernetes://shop            Cert Chain     ACTIVE     true           0a1b              2026-12-31T23:59:59Z     2026-01-01T00:00:00Z
+kubernetes://api             Cert Chain     ACTIVE     false          a1b               2026-01-02T00:00:00Z     2026-01-01T00:00:00Z
+kubernetes://shop            Cert Chain     ACTIVE     true           a1b               2026-12-31T23:59:59Z     2026-01-01T00:00:00Z
 kubernetes://shop-cacert     CA             ACTIVE     true           ff                2026-12-31T23:59:59Z     2026-01-01T00:00:00Z
+kubernetes://shop-cacert     CA             ACTIVE     true           fe                2026-12-31T23:59:59Z     2026-01-01T00:00:00Z
 `,
     )
   })
@@ -349,17 +360,40 @@ spec:
     ])
   })
 
-  test("secrets have their keys redacted", async () => {
-    expect(await json("secrets")).toMatchObject({
+  test("secrets have their chains, and their keys redacted", async () => {
+    const type = { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret" }
+    const inline = (text: string) => ({ inlineBytes: Buffer.from(text).toString("base64") })
+    const secret = (name: string, content: object) => ({ name, secret: { ...type, name, ...content } })
+    const privateKey = { inlineBytes: "W3JlZGFjdGVkXQ==" }
+    expect(await json("secrets")).toEqual({
       dynamicActiveSecrets: [
-        {
-          name: "kubernetes://api",
-          secret: { name: "kubernetes://api", tlsCertificate: { privateKey: { inlineBytes: "W3JlZGFjdGVkXQ==" } } },
-        },
-        { name: "kubernetes://shop" },
-        { name: "kubernetes://shop-cacert", secret: { validationContext: {} } },
+        secret("kubernetes://api", { tlsCertificate: { certificateChain: inline("expired\n"), privateKey } }),
+        secret("kubernetes://shop", {
+          tlsCertificate: { certificateChain: inline("leaf\nintermediate\n"), privateKey },
+        }),
+        secret("kubernetes://shop-cacert", { validationContext: { trustedCa: inline("root\nold root\n") } }),
       ],
     })
+  })
+
+  test("gRPC-Web is among the HTTP filters of a listener where it is on, and only there (Istio semantics sheet 1.1, 4)", async () => {
+    const filtersOf = async (protocol: string): Promise<unknown> => {
+      const shown: ProxyConfigSource = {
+        snapshot: snapshotOf(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { servers: [{ port: { number: 80, name: web, protocol: ${protocol} }, hosts: ["*"] }] }
+`),
+        endpoints: [],
+        certificates: [],
+        nowUnixMs: 0,
+      }
+      const text = await renderProxyConfig("listeners", shown, all, "json")
+      return [...text.matchAll(/"name": "envoy\.filters\.http\.([a-z_]+)"/g)].map(([, name]) => name)
+    }
+    expect(await filtersOf("HTTP")).toEqual(["fault", "cors", "router"])
+    expect(await filtersOf("GRPC-WEB")).toEqual(["grpc_web", "fault", "cors", "router"])
   })
 
   test("YAML says the same", async () => {

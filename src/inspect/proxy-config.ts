@@ -5,7 +5,7 @@
 import type { Snapshot } from "../compile/snapshot.ts"
 import { clusterJson } from "./cluster-json.ts"
 import { type JsonObject, type JsonValue, message } from "./json-value.ts"
-import { distinctCertificates, dynamicSecretJson, type ListedCertificate } from "./listed-certificate.ts"
+import { dynamicSecretJson, type ListedCertificate, listedSecrets } from "./listed-certificate.ts"
 import type { ListedEndpoint } from "./listed-endpoint.ts"
 import { addressJson, listenerJson } from "./listener-json.ts"
 import type { ProxyConfigFilter, ProxyConfigKind, ProxyConfigOutput } from "./proxy-config-request.ts"
@@ -66,7 +66,7 @@ function proxyConfigJson(kind: ProxyConfigKind, source: ProxyConfigSource, filte
     case "endpoints":
       return endpointsJson(endpointsOf(source, filter))
     case "secrets":
-      return { dynamicActiveSecrets: distinctCertificates(source.certificates).map(dynamicSecretJson) }
+      return { dynamicActiveSecrets: listedSecrets(source.certificates).map(dynamicSecretJson) }
   }
 }
 

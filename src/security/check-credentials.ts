@@ -37,6 +37,7 @@ export interface CertificateSummary {
   readonly serialNumber: string
   readonly validFromUnixMs: number
   readonly validToUnixMs: number
+  readonly certificatePem: string
 }
 
 export interface CheckedCredentials {
@@ -193,6 +194,7 @@ function summarize(certificate: X509Certificate, origin: string, use: Certificat
     serialNumber: certificate.serialNumber.toLowerCase(),
     validFromUnixMs: Date.parse(certificate.validFrom),
     validToUnixMs: Date.parse(certificate.validTo),
+    certificatePem: certificate.toString(),
   }
 }
 
