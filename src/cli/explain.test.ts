@@ -60,6 +60,12 @@ test.each([
   [["explain", "GET", "http://a/", "more"], "explain: give one METHOD and one URL"],
   [["explain", "GET", "/path"], '"/path" names no host'],
   [["explain", "http://a/", "-H", "nonsense"], '--header: "nonsense" is not NAME: VALUE'],
+  [["explain", "http://a/", "--client-cert", "nope.pem"], "--client-cert: there is no file nope.pem"],
+  [
+    ["explain", "http://a/", "--client-cert", "routes.yaml"],
+    "--client-cert: routes.yaml: there is no certificate in it",
+  ],
+  [["explain", "http://a/", "--client-cert", "."], "--client-cert: . cannot be read: EISDIR"],
   [["explain", "http://a/", "--gateway", "edge"], '--gateway: "edge" is not NAMESPACE/NAME'],
 ])("%j is wrong usage: exit 2", async (args, message) => {
   const { code, stderr } = await runToEnd(args, { cwd })

@@ -6,6 +6,7 @@ import { readSources } from "../config/sources.ts"
 import { readRouteTests } from "../route-tests/read-route-tests.ts"
 import { renderResults, resultsJson, resultsJunit, summarizeResults } from "../route-tests/render-results.ts"
 import { runRouteTests } from "../route-tests/run-route-tests.ts"
+import { readClientCertificates } from "./client-certificate-file.ts"
 import { loadOrSay } from "./load-for-command.ts"
 import type { TestOptions } from "./options.ts"
 import type { Terminal } from "./terminal.ts"
@@ -13,7 +14,8 @@ import type { Terminal } from "./terminal.ts"
 export async function runTests(options: TestOptions, terminal: Terminal): Promise<0 | 1> {
   const sources = await readSources(options.tests, () => Bun.stdin.bytes())
   const tests = readRouteTests(sources.value)
-  const diagnostics = [...sources.diagnostics, ...tests.diagnostics]
+  const clientCertificates = await readClientCertificates(tests.value)
+  const diagnostics = [...sources.diagnostics, ...tests.diagnostics, ...clientCertificates.diagnostics]
   if (hasErrors(diagnostics) || tests.value.length === 0) {
     await terminal.err(renderDiagnostics(diagnostics, sources.value, { format: "text", color: terminal.useColor }))
     const what = hasErrors(diagnostics) ? summarizeDiagnostics(diagnostics) : "there is nothing to test"
@@ -22,7 +24,7 @@ export async function runTests(options: TestOptions, terminal: Terminal): Promis
   }
   const loaded = await loadOrSay("test", options, terminal)
   if (loaded === null) return 1
-  const results = runRouteTests(tests.value, loaded.snapshot, loaded.credentials)
+  const results = runRouteTests(tests.value, loaded.snapshot, loaded.credentials, clientCertificates.value)
   await terminal.out(options.output === "json" ? resultsJson(results) : renderResults(results))
   await terminal.err(`portcullis test: ${summarizeResults(results)}\n`)
   const isReported =

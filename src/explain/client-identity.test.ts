@@ -138,6 +138,12 @@ describe("client certificates on a MUTUAL server (Istio semantics sheet 1.8)", (
     })
   })
 
+  test("one that nobody asks for is not sent, and the note says so", () => {
+    const { outcomes, notes } = explain("https://open.example/", clientPem)
+    expect(outcomes[0]?.response).toMatchObject({ status: 200, body: "open" })
+    expect(notes).toEqual(["the client certificate is not sent: this server asks for none"])
+  })
+
   test("a file without a certificate is an error", () => {
     const request = { ...requestTo("https://closed.example/"), clientCertificatePem: "nonsense" }
     expect(new Explainer(snapshot, credentials).explain(request)).toEqual({

@@ -49,7 +49,7 @@ export function explainClient(
   nowUnixMs: number,
 ): ExplainedClient {
   const { tls } = chain
-  if (tls === null) return known(null)
+  if (tls === null) return unasked(shown, "there is no TLS here")
   if (credentials !== undefined && credentials.material === null) {
     const [finding] = credentials.findings.filter(({ isFatal }) => isFatal)
     return {
@@ -59,7 +59,7 @@ export function explainClient(
     }
   }
   const policy = tls.clientCertificates
-  if (policy === null) return known(null)
+  if (policy === null) return unasked(shown, "this server asks for none")
   const material = credentials?.material ?? null
   const [certificate = null] = shown
   const verificationError = certificate === null ? "" : whyUnverified(shown, material?.authoritiesPem ?? [], nowUnixMs)
@@ -79,6 +79,11 @@ export function explainClient(
       return { ...known(verdict), isConnectionClosed, notes: [`${what}: ${refusalTexts[verdict.reason]}`] }
     }
   }
+}
+
+/** A client never sends a certificate unasked: who gave one here may have meant another server. */
+function unasked(shown: readonly X509Certificate[], why: string): ExplainedClient {
+  return shown.length === 0 ? known(null) : { ...known(null), notes: [`the client certificate is not sent: ${why}`] }
 }
 
 function known(verdict: ClientVerdict | null, forwarded = ""): ExplainedClient {

@@ -1,4 +1,5 @@
 /** Route test files to tests, with everything that is wrong with them as diagnostics. Pure. */
+import { dirname, isAbsolute, join } from "node:path"
 import type { Diagnosed, Diagnostic } from "../config/diagnostics.ts"
 import { Findings, formatPath } from "../config/findings.ts"
 import { parseWithSchema } from "../config/schema-findings.ts"
@@ -10,6 +11,15 @@ export interface LocatedRouteTest {
   readonly test: RouteTest
   readonly file: string
   readonly line: number
+  /** null = the client has none. */
+  readonly clientCertificate: ClientCertificateReference | null
+}
+
+export interface ClientCertificateReference {
+  /** The test file's folder included. */
+  readonly path: string
+  /** Where the test names it. */
+  readonly place: Pick<Diagnostic, "line" | "column" | "endColumn" | "path">
 }
 
 /** A file without a test is an error: it would pass whatever the configuration says. */
@@ -54,7 +64,16 @@ function readFile(file: SourceFile, tests: LocatedRouteTest[], diagnostics: Diag
     }
     for (const [index, test] of (parsed?.tests ?? []).entries()) {
       const { line } = source.locate(document.spanOf(["tests", index, "name"], "value"))
-      tests.push({ test, file: file.path, line })
+      const named = test.request.clientCertificate
+      const path = ["tests", index, "request", "clientCertificate"]
+      const clientCertificate =
+        named === undefined
+          ? null
+          : {
+              path: isAbsolute(named) ? named : join(dirname(file.path), named),
+              place: { ...source.locate(document.spanOf(path, "value")), path: formatPath(path) },
+            }
+      tests.push({ test, file: file.path, line, clientCertificate })
     }
   }
 }

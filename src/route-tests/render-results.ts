@@ -50,7 +50,7 @@ function testCase(result: RouteTestResult): string {
   if (passed) return `${opening}/>\n`
   const lines = describeFailure(result)
   const message = escapeXml(lines[0] ?? "")
-  return `${opening}>\n      <failure message="${message}">${escapeXml(lines.join("\n"))}</failure>\n    </testcase>\n`
+  return `${opening}>\n      <failure type="difference" message="${message}">${escapeXml(lines.join("\n"))}</failure>\n    </testcase>\n`
 }
 
 function counts(results: readonly RouteTestResult[]): string {

@@ -46,13 +46,29 @@ const destination = z.strictObject({
   weight: z.number().min(0).max(100).optional(),
 })
 
-const request = z.strictObject({
-  method: token.optional(),
-  url,
-  headers: z.record(token, headerValue).optional(),
-  sni: someText.optional(),
-  gateway: qualifiedName.optional(),
-})
+const request = z
+  .strictObject({
+    method: token.optional(),
+    url,
+    headers: z.record(token, headerValue).optional(),
+    sni: someText.optional(),
+    gateway: qualifiedName.optional(),
+    /** A PEM file, relative to the test file. */
+    clientCertificate: someText.optional(),
+  })
+  .superRefine(refine(showsCertificateInHandshake()))
+
+/** Without TLS nobody sees it: the test would say something that it does not test. */
+function showsCertificateInHandshake<
+  T extends { url: string; clientCertificate?: string | undefined },
+>(): FieldCheck<T> {
+  return ({ url: text, clientCertificate }) => {
+    const parsed = parseUrl(text)
+    if (clientCertificate === undefined || "error" in parsed || parsed.scheme === "https") return null
+    const message = "a client certificate is shown in a TLS handshake, and this URL has none"
+    return fieldProblem("P2005", message, "write https://", ["clientCertificate"])
+  }
+}
 
 const expectation = z
   .strictObject({

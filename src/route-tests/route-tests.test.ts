@@ -158,6 +158,10 @@ describe("files", () => {
       "expected text, found the number 5",
     ],
     ["tests:\n  - { name: a, request: { url: http://a/ } }", "the field `expect` is required"],
+    [
+      "tests:\n  - { name: a, request: { url: http://a/, clientCertificate: a.pem }, expect: { rule: x } }",
+      "a client certificate is shown in a TLS handshake, and this URL has none",
+    ],
     ["tests: [", ""],
   ])("%j is an error", (text, message) => {
     const { value, diagnostics } = readRouteTests([{ path: "it.yaml", text }])
@@ -183,7 +187,7 @@ test("JUnit XML has one suite per file, and nothing in a test can break it", () 
   <testsuite name="a.yaml" tests="2" failures="1" errors="0" skipped="0">
     <testcase name="a &quot;quoted&quot; &amp; &lt;odd&gt;\u{fffd} name" classname="a.yaml" file="a.yaml" line="3"/>
     <testcase name="b" classname="a.yaml" file="a.yaml" line="3">
-      <failure message="- rule: x">- rule: x&#10;+ rule: y</failure>
+      <failure type="difference" message="- rule: x">- rule: x&#10;+ rule: y</failure>
     </testcase>
   </testsuite>
 </testsuites>

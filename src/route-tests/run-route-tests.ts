@@ -19,17 +19,19 @@ export interface RouteTestResult {
   readonly reasons: readonly string[]
 }
 
+/** @param clientCertificates PEM by path, of every test that names one */
 export function runRouteTests(
   tests: readonly LocatedRouteTest[],
   snapshot: Snapshot,
   credentials: KnownCredentials = new Map(),
+  clientCertificates: ReadonlyMap<string, string> = new Map(),
 ): readonly RouteTestResult[] {
   const explainer = new Explainer(snapshot, credentials)
-  return tests.map(({ test, file, line }) => {
-    const request = requestOf(test)
+  return tests.map(({ test, file, line, clientCertificate }) => {
+    const request = requestOf(test, clientCertificates.get(clientCertificate?.path ?? "") ?? "")
     const explanation = explainer.explain(request)
     const shown = `${request.method} ${request.url}`
-    // The schema has refused what is no URL.
+    // The schema has refused what is no URL, and reading what is no certificate.
     if ("error" in explanation) throw new Error(explanation.error)
     const differences = compare(test.expect, explanation)
     const passed = differences.length === 0
@@ -38,14 +40,14 @@ export function runRouteTests(
   })
 }
 
-function requestOf({ request }: RouteTest): RequestToExplain {
+function requestOf({ request }: RouteTest, clientCertificatePem: string): RequestToExplain {
   return {
     method: request.method ?? "GET",
     url: request.url,
     headers: Object.entries(request.headers ?? {}).map(([name, value]) => ({ name, value })),
     serverName: request.sni ?? null,
     gateway: request.gateway ?? null,
-    clientCertificatePem: "",
+    clientCertificatePem,
   }
 }
 
