@@ -3,7 +3,7 @@
  * read. Follows symbolic links link by link, because a mounted ConfigMap changes by moving one of them
  * (`routes.yaml -> ..data/routes.yaml`, `..data -> ..2026_01_02/`) while the file's own name never changes.
  */
-import type { Stats } from "node:fs"
+import type { Dirent, Stats } from "node:fs"
 import { readdir, readlink, stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 
@@ -70,13 +70,15 @@ async function scanDirectory(scan: MutableScan, path: string, ancestors: Readonl
   if (own === null || ancestors.has(identity) || scan.directories.size >= directoriesMax) return
   addDirectory(scan, path)
   const within = new Set([...ancestors, identity])
-  const names = (await readdirOrEmpty(path)).filter((name) => !name.startsWith("."))
-  for (let start = 0; start < names.length; start += statsAtOnce) {
-    const looks = names.slice(start, start + statsAtOnce).map(async (name) => {
-      const child = join(path, name)
-      return { name, child, stats: await statOrNull(child) }
+  const entries = (await readdirOrEmpty(path)).filter(({ name }) => !name.startsWith("."))
+  for (let start = 0; start < entries.length; start += statsAtOnce) {
+    const looks = entries.slice(start, start + statsAtOnce).map(async (entry) => {
+      const child = join(path, entry.name)
+      return { name: entry.name, child, isLink: entry.isSymbolicLink(), stats: await statOrNull(child) }
     })
-    for (const { name, child, stats } of await Promise.all(looks)) {
+    for (const { name, child, isLink, stats } of await Promise.all(looks)) {
+      // The file itself may be edited where it stands.
+      if (isLink && scan.fileNames.test(name)) await followLinks(scan, child)
       if (stats?.isDirectory() === true) await scanDirectory(scan, child, within)
       else if (stats !== null && scan.fileNames.test(name)) addFile(scan, child, stats)
     }
@@ -103,7 +105,7 @@ async function readlinkOrNull(path: string): Promise<string | null> {
   return readlink(path).catch(() => null)
 }
 
-async function readdirOrEmpty(path: string): Promise<readonly string[]> {
+async function readdirOrEmpty(path: string): Promise<readonly Dirent[]> {
   // As statOrNull.
-  return readdir(path).catch(() => [])
+  return readdir(path, { withFileTypes: true }).catch(() => [])
 }

@@ -101,6 +101,17 @@ describe("watching files", () => {
     await changes.nextChange()
   })
 
+  test("a file elsewhere that a link in the watched folder leads to", async () => {
+    await mkdir(join(folder, "elsewhere"))
+    await mkdir(join(folder, "watched"))
+    const file = join(folder, "elsewhere", "routes.yaml")
+    await writeFile(file, "a: 1\n")
+    await symlink("../elsewhere/routes.yaml", join(folder, "watched", "routes.yaml"))
+    const changes = await watching(join(folder, "watched"))
+    await writeFile(file, "a: 22\n")
+    await changes.nextChange()
+  })
+
   test("a new file in a folder below the watched one, which is new too", async () => {
     const changes = await watching(folder)
     await mkdir(join(folder, "team"))
