@@ -23,7 +23,9 @@ export function demoHints(
   bound: readonly BoundListener[],
   secretsFolder: string,
 ): readonly string[] {
-  return [...httpHints(snapshot, bound), ...httpsHints(snapshot, bound, secretsFolder), ...tcpHints(snapshot, bound)]
+  // A unix socket has none.
+  const ports = bound.filter(({ port }) => port > 0)
+  return [...httpHints(snapshot, ports), ...httpsHints(snapshot, ports, secretsFolder), ...tcpHints(snapshot, ports)]
 }
 
 /** One request for each mode of TLS, to a server name that curl can ask for. */

@@ -1,6 +1,7 @@
 /** Opens TCP and unix-socket connections for an owner; failures come back as Envoy words them. */
 import { flushCorked } from "./output.ts"
 import type { SocketOwner } from "./socket.ts"
+import { isUnixAddress, unixPathOf } from "./unix-socket.ts"
 
 /** `Connection refused`, …: the system's words, as Envoy prints them after `delayed connect error: `. */
 const REASONS: Readonly<Record<string, string>> = Object.freeze({
@@ -17,7 +18,7 @@ const REASONS: Readonly<Record<string, string>> = Object.freeze({
 
 /**
  * The owner hears `onOpen` when it is connected; `onFailed` is called instead when it cannot be.
- * @param address IP address or `unix:PATH`
+ * @param address IP address, `unix:PATH` or `unix:@NAME`
  * @param allowHalfOpen whether a FIN of the peer leaves our side open
  */
 export function connectSocket(
@@ -29,8 +30,8 @@ export function connectSocket(
   allowHalfOpen = false,
 ): void {
   const options = { data: owner, socket: handlers, allowHalfOpen }
-  const connecting = address.startsWith("unix:")
-    ? Bun.connect<SocketOwner>({ ...options, unix: address.slice(5) })
+  const connecting = isUnixAddress(address)
+    ? Bun.connect<SocketOwner>({ ...options, unix: unixPathOf(address) })
     : Bun.connect<SocketOwner>({ ...options, hostname: address, port })
   connecting.catch((error: unknown) => {
     onFailed(reasonOf(error))

@@ -4,6 +4,7 @@
  */
 import type { TcpSocket } from "./socket.ts"
 
+/** All of them "" where both ends are on a unix socket. */
 export interface ConnectionAddresses {
   readonly remoteIp: string
   readonly localIp: string
@@ -38,7 +39,7 @@ export function announceAddresses(socket: TcpSocket, addresses: AnnouncedAddress
     localIp: destinationIp,
     remoteAddress: joinAddress(sourceIp, sourcePort),
     localAddress: joinAddress(destinationIp, destinationPort),
-    directRemoteAddress: joinAddress(socket.remoteAddress, socket.remotePort),
+    directRemoteAddress: socketAddresses(socket).remoteAddress,
   })
 }
 
@@ -49,16 +50,20 @@ export function passOnAddresses(from: TcpSocket, to: TcpSocket): void {
 }
 
 function socketAddresses(socket: TcpSocket): ConnectionAddresses {
-  const remoteAddress = joinAddress(socket.remoteAddress, socket.remotePort)
+  // A unix socket has neither, whatever the types say.
+  const remoteIp = socket.remoteAddress ?? ""
+  const localIp = socket.localAddress ?? ""
+  const remoteAddress = joinAddress(remoteIp, socket.remotePort)
   return {
-    remoteIp: socket.remoteAddress,
-    localIp: socket.localAddress,
+    remoteIp,
+    localIp,
     remoteAddress,
-    localAddress: joinAddress(socket.localAddress, socket.localPort),
+    localAddress: joinAddress(localIp, socket.localPort),
     directRemoteAddress: remoteAddress,
   }
 }
 
 function joinAddress(ip: string, port: number): string {
+  if (ip === "") return ""
   return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`
 }

@@ -175,7 +175,8 @@ describe("one process", () => {
     const other = { ...acceptor, sharedPorts: new SharedPorts(null) }
     const { sockets } = bindTcp([`unix:${path}`], 0, acceptor)
     expect(sockets.map(({ port }) => port)).toEqual([0])
-    expect(bindTcp([`unix:${path}`], 0, other).failure).toBe(`cannot listen on unix:${path}:0: address already in use`)
+    const taken = "address already in use (where a gateway was killed its file stays: remove it)"
+    expect(bindTcp([`unix:${path}`], 0, other).failure).toBe(`cannot listen on unix:${path}: ${taken}`)
     for (const socket of sockets) socket.stop()
   })
 

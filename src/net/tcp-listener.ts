@@ -3,6 +3,7 @@ import type { SharedListener } from "./hand-over.ts"
 import { flushCorked } from "./output.ts"
 import type { SharedPorts } from "./shared-ports.ts"
 import type { SocketOwner, TcpSocket } from "./socket.ts"
+import { isUnixAddress, unixPathOf } from "./unix-socket.ts"
 
 export interface BoundSocket extends SharedListener {
   readonly address: string
@@ -31,7 +32,7 @@ export interface Binding {
 const REFUSED: SocketOwner = { onOpen() {}, onData() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
 /**
- * @param addresses IP addresses, or one `unix:PATH`. `::` is left out on a machine without IPv6 when another address is
+ * @param addresses IP addresses, or one unix socket. `::` is left out on a machine without IPv6 when another address is
  *   given as well.
  * @param port 0 = any free one, the same for all addresses
  */
@@ -44,11 +45,15 @@ export function bindTcp(addresses: readonly string[], port: number, acceptor: Ac
       sockets.push(socket)
       commonPort = socket.port
     } else if (!(address === "::" && sockets.length > 0 && isMissingFamily(socket))) {
-      const place = address.includes(":") && !address.startsWith("unix:") ? `[${address}]` : address
-      return { sockets, failure: `cannot listen on ${place}:${port}: ${socket}` }
+      return { sockets, failure: `cannot listen on ${placeOf(address, port)}: ${socket}` }
     }
   }
   return { sockets, failure: "" }
+}
+
+function placeOf(address: string, port: number): string {
+  if (isUnixAddress(address)) return address
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** Untyped in Bun 1.4, like `fd` below. */
@@ -97,10 +102,12 @@ function bindOne(address: string, port: number, acceptor: Acceptor): BoundSocket
   } catch (error) {
     flushCorked()
     const reason = reasonOf(error)
-    const mayShare = sharedPorts !== null && !address.startsWith("unix:") && reason === ADDRESS_IN_USE
-    return mayShare
-      ? `${reason}, by a program that does not share it (another user's, or without --reuse-port)`
-      : reason
+    if (reason !== ADDRESS_IN_USE) return reason
+    // Whether somebody serves it cannot be asked in passing, and may be decided in another container.
+    if (isUnixAddress(address)) return `${reason} (where a gateway was killed its file stays: remove it)`
+    return sharedPorts === null
+      ? reason
+      : `${reason}, by a program that does not share it (another user's, or without --reuse-port)`
   }
 }
 
@@ -112,7 +119,7 @@ function listen(
 ): Bun.TCPSocketListener<SocketOwner> | Bun.UnixSocketListener<SocketOwner> {
   // What a FIN means is for the protocol to say: forwarded TCP goes on in the other direction.
   const allowHalfOpen = true
-  if (address.startsWith("unix:")) return Bun.listen<SocketOwner>({ unix: address.slice(5), allowHalfOpen, socket })
+  if (isUnixAddress(address)) return Bun.listen<SocketOwner>({ unix: unixPathOf(address), allowHalfOpen, socket })
   const options: Bun.TCPSocketListenOptions<SocketOwner> & UntypedOptions = {
     hostname: address,
     port,

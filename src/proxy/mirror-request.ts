@@ -33,14 +33,16 @@ export class MirrorRequest implements UpstreamEvents, UpstreamRequester {
 
   /**
    * @param request as it goes upstream; copied
-   * @param localIp of the gateway, appended to `x-forwarded-for` (semantics sheet 3.8)
+   * @param localIp of the gateway, appended to `x-forwarded-for` (semantics sheet 3.8); "" = there is none
    * @param timeoutMs the route's; 0 = none
    */
   constructor(request: RequestHead, cluster: Cluster<HttpPool>, localIp: string, timeoutMs: number, wheel: TimerWheel) {
     this.#request = request.copy()
     const forwardedFor = request.fieldValue("x-forwarded-for") ?? ""
-    this.#request.fields.dropNamed("x-forwarded-for")
-    this.#request.fields.append("x-forwarded-for", `${forwardedFor},${localIp}`)
+    if (localIp !== "") {
+      this.#request.fields.dropNamed("x-forwarded-for")
+      this.#request.fields.append("x-forwarded-for", `${forwardedFor},${localIp}`)
+    }
     this.#request.fields.append("x-envoy-internal", "true")
     this.#cluster = cluster
     this.#wheel = wheel

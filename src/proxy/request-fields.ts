@@ -8,13 +8,17 @@ import { dropFields } from "../http/field-table.ts"
 import type { RequestHead } from "../http/message.ts"
 import { isValidReferer } from "./referer.ts"
 
-/** @param remoteIp of the TCP peer. Returns nothing; edits `request.fields`. */
+/**
+ * Edits `request.fields`.
+ * @param remoteIp of the TCP peer; "" = it came over a unix socket and has none to add (Envoy http/utility.cc `appendXff`)
+ */
 export function sanitizeRequestFields(request: RequestHead, remoteIp: string): void {
   const { fields } = request
   dropFields(fields, IS_DROPPED_FROM_REQUESTS)
-  fields.appendLower("x-forwarded-for", forwardedFor(request, remoteIp))
+  const forwarded = forwardedFor(request, remoteIp)
+  if (forwarded !== "") fields.appendLower("x-forwarded-for", forwarded)
   fields.appendLower("x-forwarded-proto", request.scheme)
-  fields.appendLower("x-envoy-external-address", remoteIp)
+  if (remoteIp !== "") fields.appendLower("x-envoy-external-address", remoteIp)
   fields.appendLower("x-request-id", crypto.randomUUID())
 }
 
@@ -38,5 +42,5 @@ function forwardedFor(request: RequestHead, remoteIp: string): string {
       refererIndex = index
     }
   }
-  return joined + remoteIp
+  return remoteIp === "" ? joined.slice(0, -1) : joined + remoteIp
 }
