@@ -18,7 +18,8 @@ const askFish = `source $argv[1]; complete -C $argv[2]`
 
 /**
  * The completion system of zsh works only inside its line editor, and that only on a terminal: zpty is one. There, Tab
- * prints what is offered. A call of compadd with -O, -A or -D is a question of the completion system itself.
+ * prints what is offered. The terminal may repeat what it is told before it knows that it shall not: the two words waited
+ * for are not in there as they are printed. A call of compadd with -O, -A or -D is a question of the completion system itself.
  */
 const askZsh = `zmodload zsh/zpty
 zpty shell zsh -f -i
@@ -33,8 +34,8 @@ zpty -w shell 'compadd() {
   (( $#hits )) && print -rl -- "<"\${^hits}">"
   builtin compadd "$@"
 }'
-zpty -w shell 'offer() { print BEGIN; _main_complete; compstate[insert]= compstate[list]=; print END }'
-zpty -w shell 'zle -C offer complete-word offer; bindkey "^I" offer; print READY'
+zpty -w shell 'offer() { print; _main_complete; compstate[insert]= compstate[list]=; print EN""D }'
+zpty -w shell 'zle -C offer complete-word offer; bindkey "^I" offer; print READ""Y'
 zpty -r shell output '*READY*'
 zpty -n -w shell "$2"$'\\t'
 while zpty -r shell output; do print -rn -- "$output"; [[ $output == *END* ]] && break; done
