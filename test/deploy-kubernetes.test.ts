@@ -138,6 +138,11 @@ test("the grace period covers the wait before the drain, and the drain", () => {
   expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(waitSeconds)
 })
 
+test("variables that Kubernetes makes of the Service's name are kept out", () => {
+  expect(service.metadata?.name).toBe("portcullis")
+  expect(pod?.enableServiceLinks).toBe(false)
+})
+
 test("no right beyond its own files and ports above 1023", () => {
   expect(pod?.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } })
   expect(container.securityContext).toEqual({

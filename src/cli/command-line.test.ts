@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { runCommandLine } from "./command-line.ts"
 import { environmentVariable, flagsOf } from "./flags.ts"
+import { commandTexts } from "./help-text.ts"
 import { portcullisVersion } from "./version.ts"
 
 async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
@@ -37,6 +38,16 @@ describe("help", () => {
     for (const heading of ["Usage: portcullis run", "Signals:", "Exit codes:", "Examples:"]) {
       expect(stdout).toContain(heading)
     }
+  })
+
+  test("descriptions are broken where their author broke them: none is wider than the help", () => {
+    const helpColumns = 80
+    for (const { name, description } of commandTexts)
+      expect([name, description.split("\n").filter((line) => line.length > helpColumns)]).toEqual([name, []])
+  })
+
+  test("operands are called what the usage calls them", async () => {
+    expect((await run(["explain", "--help"])).stdout).toMatch(/^ {2}\[METHOD\] URL +the request$/m)
   })
 
   test("--help lists the commands", async () => {
@@ -91,15 +102,27 @@ describe("wrong usage is exit code 2 with one line of what and one line of hint"
     })
   }
 
+  test("help of what is no command says so, with the nearest one", async () => {
+    const unknown = "portcullis: unknown command 'explian'\n  hint: did you mean explain? see portcullis --help\n"
+    expect(await run(["help", "explian"])).toEqual({ code: 2, stdout: "", stderr: unknown })
+    expect(await run(["help", "pc"])).toEqual(await run(["proxy-config", "--help"]))
+  })
+
+  test("an argument too many: -f is a way out only where it is a flag", async () => {
+    expect((await run(["version", "a.yaml"])).stderr).toEndWith("hint: see portcullis version --help\n")
+  })
+
   test("no command at all prints the help on stderr", async () => {
     const { code, stdout, stderr } = await run([])
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
     expect(stderr).toContain("Usage: portcullis")
   })
 
-  test("a wrong value in the environment names the flag it stands for", async () => {
+  test("a wrong value in the environment names the variable, and the flag it stands for", async () => {
     const { code, stderr } = await run(["run"], { PORTCULLIS_STATUS_PORT: "none" })
     expect(code).toBe(2)
-    expect(stderr).toContain('--status-port: "none" is not a port')
+    expect(stderr).toStartWith('portcullis: PORTCULLIS_STATUS_PORT, as --status-port: "none" is not a port\n')
+    const both = await run(["run", "--status-port", "x"], { PORTCULLIS_STATUS_PORT: "none" })
+    expect(both.stderr).toStartWith('portcullis: --status-port: "x" is not a port\n')
   })
 })

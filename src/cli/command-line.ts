@@ -3,6 +3,7 @@
  * it is asked for, so that starting the gateway does not wait for code it does not need.
  */
 import { Command, CommanderError, Option } from "commander"
+import { nearestWord } from "../config/suggest.ts"
 import {
   type CommandName,
   collectFlagValues,
@@ -41,7 +42,8 @@ export async function runCommandLine(
   let err = ""
   let code: ExitCode = 0
   const program = createProgram(async (name, operands, given) => {
-    code = await runCommand(name, operands, collectFlagValues(name, given, environment), terminal)
+    const values = collectFlagValues(name, given, environment)
+    code = await runCommand({ name, operands, values, given }, terminal)
   })
   configureStreams(program, { out: (text) => (out += text), err: (text) => (err += text) })
   try {
@@ -56,68 +58,79 @@ export async function runCommandLine(
   return code
 }
 
-async function runCommand(
-  name: CommandName,
-  operands: readonly string[],
-  values: FlagValues,
-  terminal: Terminal,
-): Promise<ExitCode> {
+interface Invocation {
+  readonly name: CommandName
+  readonly operands: readonly string[]
+  /** Of the command line, else of the environment. */
+  readonly values: FlagValues
+  /** Of the command line alone. */
+  readonly given: FlagValues
+}
+
+async function runCommand(invocation: Invocation, terminal: Terminal): Promise<ExitCode> {
+  const { name, operands, values, given } = invocation
+  const refuse = async (error: UsageError): Promise<ExitCode> => {
+    await terminal.err(renderUsageError(namingItsVariable(error, invocation)))
+    return 2
+  }
   switch (name) {
     case "check": {
       const options = parseCheckOptions(values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       const { check } = await import("./check.ts")
       return check(options, terminal)
     }
     case "run": {
       const options = parseRunOptions(values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       const { run } = await import("./run.ts")
       return run(options, terminal)
     }
     case "explain": {
       const options = parseExplainOptions(operands, values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       const { explain } = await import("./explain.ts")
       return explain(options, terminal)
     }
     case "test": {
       const options = parseTestOptions(operands, values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       const { runTests } = await import("./run-tests.ts")
       return runTests(options, terminal)
     }
     case "proxy-config": {
-      const options = parseProxyConfigOptions(operands, values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      const options = parseProxyConfigOptions(operands, values, given)
+      if (isUsageError(options)) return refuse(options)
       const { proxyConfig } = await import("./proxy-config.ts")
       return proxyConfig(options, terminal)
     }
     case "certs": {
       const options = parseCertsOptions(operands, values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       const { certsDev } = await import("./certs.ts")
       return certsDev(options, terminal)
     }
     case "completion": {
       const options = parseCompletionOptions(operands, values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       const { completionScript } = await import("./completion.ts")
       await terminal.out(completionScript(options.shell))
       return 0
     }
     case "version": {
       const options = parseLogOptions(values)
-      if (isUsageError(options)) return refuse(options, terminal)
+      if (isUsageError(options)) return refuse(options)
       await terminal.out(`${renderVersion()}\n`)
       return 0
     }
   }
 }
 
-async function refuse(error: UsageError, terminal: Terminal): Promise<ExitCode> {
-  await terminal.err(renderUsageError(error))
-  return 2
+/** Who wrote no flag looks for the wrong value in vain, unless the variable is named that it came from. */
+function namingItsVariable(error: UsageError, { values, given }: Invocation): UsageError {
+  const flag = /^--([a-z-]+):/.exec(error.message)?.[1] ?? ""
+  if (given.has(flag) || !values.has(flag)) return error
+  return { ...error, message: `${environmentVariable(flag)}, as ${error.message}` }
 }
 
 type RunNamed = (name: CommandName, operands: readonly string[], given: FlagValues) => Promise<void>
@@ -128,11 +141,35 @@ function createProgram(runNamed: RunNamed): Command {
     .usage("COMMAND [FLAG]…")
     .addHelpText("after", programEpilogue)
     .helpOption("-h, --help", "print this help")
-    .helpCommand("help [COMMAND]", "print the help of a command")
+    .helpCommand(false)
     .version(renderVersion(), "-V, --version", "print the version")
     .configureHelp({ subcommandTerm: (command) => command.name() })
   for (const text of commandTexts) addCommand(program, text, runNamed)
+  addHelpCommand(program)
   return program
+}
+
+/** Commander's own answers an unknown command with the whole help, and does not say why. */
+function addHelpCommand(program: Command): void {
+  program
+    .command("help")
+    .usage("[COMMAND]")
+    .summary("print the help of a command")
+    .description("Prints the help of a command, or of the program.")
+    .helpOption("-h, --help", "print this help")
+    .configureHelp({ visibleArguments: () => [] })
+    .argument("[command]")
+    .allowExcessArguments(false)
+    .action((name: string | undefined) => {
+      if (name === undefined) return program.help()
+      const named = program.commands.find((command) => command.name() === name || command.aliases().includes(name))
+      if (named !== undefined) return named.help()
+      const nearest = nearestWord(
+        name,
+        program.commands.map((command) => command.name()),
+      )
+      return program.error(`error: unknown command '${name}'${nearest === null ? "" : `\n(Did you mean ${nearest}?)`}`)
+    })
 }
 
 function addCommand(program: Command, text: CommandText, runNamed: RunNamed): void {
@@ -144,6 +181,7 @@ function addCommand(program: Command, text: CommandText, runNamed: RunNamed): vo
     .usage(`${operands === null ? "" : `${operands.usage} `}[FLAG]…`)
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", text.epilogue)
+    .configureHelp({ argumentTerm: () => operands?.usage ?? "" })
     .allowExcessArguments(false)
   for (const alias of text.aliases) command.alias(alias)
   if (operands !== null) command.argument("[operand...]", operands.help)
@@ -194,6 +232,7 @@ function rewordError(text: string, command: Command): string {
   const guess = /^\(Did you mean (.+)\?\)$/.exec(suggestion)?.[1]
   let hint = `see ${name} --help`
   if (guess !== undefined) hint = `did you mean ${guess}? ${hint}`
-  else if (message.includes("too many arguments") && command.parent !== null) hint = `files are given with -f; ${hint}`
+  else if (message.includes("too many arguments") && command.options.some(({ long }) => long === "--file"))
+    hint = `files are given with -f; ${hint}`
   return `${message.replace(/^error:/, "portcullis:")}\n  hint: ${hint}\n`
 }

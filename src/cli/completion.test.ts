@@ -77,7 +77,8 @@ test("the words offered for a flag are those that its command takes", () => {
     check: parseCheckOptions,
     explain: (values: ReadonlyMap<string, readonly string[]>) => parseExplainOptions(["http://a/"], values),
     test: (values: ReadonlyMap<string, readonly string[]>) => parseTestOptions(["a.yaml"], values),
-    "proxy-config": (values: ReadonlyMap<string, readonly string[]>) => parseProxyConfigOptions(["routes"], values),
+    "proxy-config": (values: ReadonlyMap<string, readonly string[]>) =>
+      parseProxyConfigOptions(["routes"], values, values),
   }
   let checked = 0
   for (const command of completedCommands()) {

@@ -364,11 +364,17 @@ export function collectFlagValues(
   const values = new Map<string, readonly string[]>()
   for (const flag of flagsOf(command)) {
     const fromCommandLine = given.get(flag.name)
-    const fromEnvironment = environment[environmentVariable(flag.name)]
+    const variable = environmentVariable(flag.name)
+    const fromEnvironment = isOfKubernetes(environment[variable]) ? undefined : environment[variable]
     if (fromCommandLine !== undefined) values.set(flag.name, fromCommandLine)
     else if (fromEnvironment !== undefined && fromEnvironment !== "") {
       values.set(flag.name, flag.isRepeatable ? fromEnvironment.split(",") : [fromEnvironment])
     }
   }
   return values
+}
+
+/** Beside a Service named `portcullis`, Kubernetes sets `PORTCULLIS_PORT=tcp://10.0.0.1:80` in every container. */
+function isOfKubernetes(value: string | undefined): boolean {
+  return value !== undefined && /^(?:tcp|udp|sctp):\/\//.test(value)
 }

@@ -62,9 +62,10 @@ Examples:
   PORTCULLIS_FILE=/etc/portcullis PORTCULLIS_ACCESS_LOG_FORMAT=json portcullis run
 `
 
-const checkSummary = `Loads and compiles the configuration as run does, and prints what is wrong with it:
+const checkSummary = `Loads and compiles the configuration as run does, and prints what is wrong:
   FILE:LINE:COL: error|warning[CODE]: MESSAGE
-with the lines in question and, where one is known, a hint. Nothing is listened on.
+with the lines in question and, where one is known, a hint. Nothing is listened
+on.
 
 References between resources are checked once every file is right by itself.`
 
@@ -83,10 +84,10 @@ Examples:
   portcullis check -o json | jq '.[] | select(.severity == "error") | .message'
 `
 
-const explainSummary = `Walks a request through the configuration as the gateway does, and says at each step
-what it did and why: listener, filter chain, virtual host, each rule passed over and
-the condition that failed, the rule that matched, and what then leaves towards the
-service or comes back. Nothing is sent.
+const explainSummary = `Walks a request through the configuration as the gateway does, and says at each
+step what it did and why: listener, filter chain, virtual host, each rule passed
+over and the condition that failed, the rule that matched, and what then leaves
+towards the service or comes back. Nothing is sent.
 
 METHOD may be left out: GET. The port of URL is the port really bound, or the
 Gateway's own number.`
@@ -104,8 +105,9 @@ Examples:
   portcullis explain GET http://shop.example.com/cart -o json | jq .rule
 `
 
-const testSummary = `Runs route tests: files that say of requests what must become of them. Each request
-is walked through the configuration as explain does; nothing is sent, nothing listens.
+const testSummary = `Runs route tests: files that say of requests what must become of them. Each
+request is walked through the configuration as explain does; nothing is sent,
+nothing listens.
 
   tests:
     - name: products go to the catalog
@@ -125,8 +127,11 @@ Examples:
   portcullis test tests/ -f /etc/portcullis --junit report.xml
 `
 
-const proxyConfigSummary = `Prints what istioctl proxy-config prints, of the running gateway or of files (-f).
-KIND is listeners, routes, clusters, endpoints or secrets.`
+const proxyConfigSummary = `Prints what istioctl proxy-config prints, of the running gateway at --admin or,
+with -f, of files. KIND is listeners, routes, clusters, endpoints or secrets.
+
+PORTCULLIS_FILE counts as -f only where neither --admin nor PORTCULLIS_ADMIN
+says whom to ask.`
 
 const proxyConfigEpilogue = `
 Exit codes:
@@ -140,9 +145,10 @@ Examples:
   portcullis pc routes -f routes.yaml --name http.80 -o json
 `
 
-const certsSummary = `Makes a development PKI: a root, an intermediate, a server certificate per --host, and
-a client certificate. run --secrets DIR reads the folder as it is: a Gateway's
-credentialName is the host's name (*.example.com is wildcard.example.com).
+const certsSummary = `Makes a development PKI: a root, an intermediate, a server certificate per
+--host, and a client certificate. run --secrets DIR reads the folder as it is: a
+Gateway's credentialName is the host's name (*.example.com is
+wildcard.example.com).
 
 The keys of root and intermediate are not kept: a folder is made once, whole.`
 
@@ -207,7 +213,7 @@ export const commandTexts: readonly CommandText[] = [
   {
     name: "proxy-config",
     aliases: ["pc"],
-    summary: "listeners, routes, clusters, endpoints, as istioctl prints them",
+    summary: "listeners, routes, clusters, ... as istioctl prints them",
     description: proxyConfigSummary,
     epilogue: proxyConfigEpilogue,
     operands: { usage: "KIND", help: "listeners, routes, clusters, endpoints or secrets" },

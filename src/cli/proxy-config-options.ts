@@ -22,10 +22,23 @@ export interface ProxyConfigOptions {
     | { readonly kind: "files"; readonly configuration: ConfigurationOptions }
 }
 
-/** @param operands the kind */
+/** The flags that narrow a kind down. */
+const filtersOf: Readonly<Record<ProxyConfigKind, readonly (keyof ProxyConfigFilter)[]>> = Object.freeze({
+  listeners: ["port"],
+  routes: ["name"],
+  clusters: ["port", "fqdn"],
+  endpoints: ["port", "fqdn"],
+  secrets: [],
+})
+
+/**
+ * @param operands the kind
+ * @param given on the command line: a variable that says what `run` reads or where it listens does not speak against it
+ */
 export function parseProxyConfigOptions(
   operands: readonly string[],
   values: FlagValues,
+  given: FlagValues,
 ): ProxyConfigOptions | UsageError {
   const usage = `write portcullis proxy-config ${proxyConfigKinds.join("|")}`
   const [kindText = "", ...others] = operands
@@ -36,6 +49,11 @@ export function parseProxyConfigOptions(
   }
   const output = parseChoice("output", single(values, "output", "table"), proxyConfigOutputs)
   if (isUsageError(output)) return output
+  const stray = (["name", "port", "fqdn"] as const).find((flag) => given.has(flag) && !filtersOf[kind].includes(flag))
+  if (stray !== undefined) {
+    const others = proxyConfigKinds.filter((other) => filtersOf[other].includes(stray))
+    return usageError(`proxy-config ${kind}: --${stray} is for ${others.join(", ")}`, `leave out --${stray}`)
+  }
   const portText = values.get("port")?.at(-1) ?? null
   if (portText !== null && !/^\d{1,5}$/.test(portText)) {
     return usageError(`--port: ${JSON.stringify(portText)} is not a port`, "write --port 8080")
@@ -45,7 +63,7 @@ export function parseProxyConfigOptions(
     port: portText === null ? null : Number(portText),
     fqdn: values.get("fqdn")?.at(-1) ?? null,
   }
-  if (values.has("file")) {
+  if (readsFiles(values, given)) {
     const configuration = parseConfigurationOptions(values)
     return isUsageError(configuration)
       ? configuration
@@ -56,4 +74,13 @@ export function parseProxyConfigOptions(
   if (address === null)
     return usageError("proxy-config: --admin off leaves nobody to ask", "give --file, or --admin HOST:PORT")
   return { kind, output, filter, source: { kind: "admin", address } }
+}
+
+/**
+ * A command line decides over the environment, and either over the default. A container's environment often names the
+ * files of its gateway: with `PORTCULLIS_ADMIN` beside them, the gateway itself is asked.
+ */
+function readsFiles(values: FlagValues, given: FlagValues): boolean {
+  if (given.has("file") || given.has("admin")) return given.has("file")
+  return values.has("file") && !values.has("admin")
 }
