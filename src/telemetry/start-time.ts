@@ -48,20 +48,25 @@ export function compileStartTime(format: string): ReadTime | { readonly error: s
   }
 }
 
-/** `2026-01-02T03:04:05.678Z`. Requests come in the order of time, so a second's text is made once. */
+/** `2026-01-02T03:04:05.678Z`. Requests come in the order of time: many share a millisecond, more a second. */
 export class IsoTime {
+  #unixMs = -1
+  #text = ""
   #second = -1
   #prefix = ""
 
   /** @param unixMs may have a fraction */
   format(unixMs: number): string {
     const wholeMs = Math.floor(unixMs)
+    if (wholeMs === this.#unixMs) return this.#text
     const second = Math.floor(wholeMs / 1000)
     if (second !== this.#second) {
       this.#second = second
       this.#prefix = new Date(second * 1000).toISOString().slice(0, 20)
     }
-    return `${this.#prefix}${padded(wholeMs - second * 1000, 3)}Z`
+    this.#unixMs = wholeMs
+    this.#text = `${this.#prefix}${padded(wholeMs - second * 1000, 3)}Z`
+    return this.#text
   }
 }
 
