@@ -80,6 +80,12 @@ describe("what the page shows", () => {
     expect(page()).toContain("<pre>routes.yaml:3:1: error[P2001]: &quot;&lt;b&gt;&quot;\n</pre>")
   })
 
+  test("what is not well stands at the top", () => {
+    const text = page()
+    expect(text).toContain('<li class="bad">no certificate to serve with: 0.0.0.0_8443</li>')
+    expect(text.indexOf("Needs attention")).toBeLessThan(text.indexOf("Explain a request"))
+  })
+
   test("a state that is not ready stands out", () => {
     gateway.state = "DRAINING"
     gateway.isReady = false

@@ -3,6 +3,7 @@
  * loaded from elsewhere; its content security policy allows its own style sheet and forms to itself, nothing more.
  */
 import type { Context } from "hono"
+import { attentionOf, attentionSection } from "./home-attention.ts"
 import {
   certificatesSection,
   clustersSection,
@@ -60,6 +61,7 @@ export function homePage(gateway: RunningGateway, query: URLSearchParams, nowUni
 <span class="faint">${snapshot.listeners.length} listeners, ${snapshot.virtualHostCount} virtual hosts, ${snapshot.routeCount} routes;
 ${counters.requestsTotal} requests, ${counters.requestsActive} active</span></header>
 <nav>${otherPages.map((path) => html`<a href="${path}">${path}</a>`)}</nav>
+${attentionSection(attentionOf(gateway, nowUnixMs))}
 ${explainSection(gateway, query)}
 ${reloadSection(gateway.lastReload, counters.configLoadedUnixMs)}
 ${listenersSection(snapshot, gateway.boundListeners)}

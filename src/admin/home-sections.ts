@@ -2,6 +2,7 @@
 import type { FilterChain, Listener, Route, RouteAction, Snapshot, VirtualHost } from "../compile/snapshot.ts"
 import { describeMatch, locationText } from "../explain/describe-route.ts"
 import type { RouteCounts } from "../telemetry/route-counts.ts"
+import { expiresSoonDays } from "./home-attention.ts"
 import { html, type Markup, noMarkup } from "./markup.ts"
 import type { BoundListener, ClusterView, EndpointView, ReloadOutcome, TlsServerView } from "./running-gateway.ts"
 
@@ -9,7 +10,6 @@ import type { BoundListener, ClusterView, EndpointView, ReloadOutcome, TlsServer
 const rowsMax = 500
 
 const dayMs = 86_400_000
-const expiresSoonDays = 30
 
 export function reloadSection(lastReload: ReloadOutcome | null, loadedUnixMs: number): Markup {
   const loaded = html`<p>The running configuration was loaded at ${timeText(loadedUnixMs)}.</p>`

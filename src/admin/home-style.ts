@@ -16,6 +16,7 @@ h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 h2 small, .faint { color: var(--faint); font-weight: normal; }
 a { color: var(--accent); }
 nav { display: flex; flex-wrap: wrap; gap: 0 .9rem; margin-top: .75rem; }
+ul.attention { margin: .5rem 0; padding-left: 1.2rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; vertical-align: top; border-bottom: 1px solid var(--line); }

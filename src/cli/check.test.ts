@@ -45,6 +45,19 @@ describe("portcullis check", () => {
     expect(await check([])).toEqual({ code: 0, stdout: "", stderr: "portcullis check: 0 errors, 0 warnings\n" })
   })
 
+  test("a configuration that would serve nothing: it is right, and the summary says why", async () => {
+    await writeFile(join(cwd, "empty.yaml"), "")
+    const empty = await check(["-f", "empty.yaml"])
+    expect(empty).toMatchObject({ code: 0, stdout: "" })
+    expect(empty.stderr).toBe(
+      "portcullis check: 0 errors, 0 warnings; nothing would be served: there is no Gateway to listen for\n",
+    )
+    const unselected = await check(["--selector", "istio=ingress"])
+    expect(unselected.stderr).toEndWith(
+      "; nothing would be served: there is no Gateway whose selector istio=ingress fulfils\n",
+    )
+  })
+
   test("a TLS server without its secret: a warning at the server's place, exit 0", async () => {
     const tls = gateway.replace(
       "number: 80, name: http, protocol: HTTP}",

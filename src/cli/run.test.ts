@@ -88,6 +88,15 @@ describe("serving", () => {
     expect(await command.end()).toMatchObject({ code: 0, stdout: "/a 200\n" })
   })
 
+  test("a configuration without a Gateway: it runs, and the log says that nothing is served", async () => {
+    await write("")
+    const command = new RunningCommand(["--admin", "off", "--status-port", "off"], { cwd })
+    await command.waitFor(/warn {2}nothing is served reason="there is no Gateway to listen for"/)
+    await command.waitFor(/^portcullis ready: 0 listeners/m)
+    command.kill("SIGTERM")
+    expect((await command.end()).code).toBe(0)
+  })
+
   test("SIGINT and POST /quitquitquit end it with 0 too", async () => {
     await write(answering("one"))
     const first = await start()

@@ -23,6 +23,7 @@ import { loadWithDemoCertificates } from "./demo-certificates.ts"
 import { demoHints } from "./demo-hints.ts"
 import { GatewayProcess } from "./gateway-process.ts"
 import { ConfigurationLoader } from "./load-snapshot.ts"
+import { whyNothingIsServed } from "./nothing-served.ts"
 import type { RunOptions, TracingOptions } from "./options.ts"
 import { StopRequest } from "./stop-signal.ts"
 import type { Terminal } from "./terminal.ts"
@@ -58,7 +59,11 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
     engine,
     load: () => (options.demo ? loadWithDemoCertificates(loader, options.secretsDir, log) : loader.load()),
     loadCredentials: (snapshot) => loader.loadCredentials(snapshot),
-    onServed: (snapshot) => credentialWatch?.watch(credentialPaths(snapshot, options.secretsDir)),
+    onServed: (snapshot) => {
+      credentialWatch?.watch(credentialPaths(snapshot, options.secretsDir))
+      const reason = whyNothingIsServed(snapshot, options.selector)
+      if (reason !== "") log.warn("nothing is served", { reason })
+    },
     counters,
     log,
     print: (text) => terminal.err(text),

@@ -185,6 +185,13 @@ describe("requests that reach no rule", () => {
 })
 
 describe("listeners", () => {
+  test("a method in lower case is another method, and the note says so (RFC 9110 section 9.1)", () => {
+    const request = { ...requestTo("http://shop.example:82/"), method: "get" }
+    expect(explained(snapshot, request).notes[0]).toBe(
+      "the method get is another one than GET: methods are case-sensitive",
+    )
+  })
+
   test("nothing listens on the port: the connection is refused, and the note says what there is", () => {
     const { listener, outcomes, notes } = explain("http://shop.example:82/")
     expect([listener, outcomes]).toEqual([null, []])

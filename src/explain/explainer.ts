@@ -14,6 +14,8 @@ import { explainOutcomes, headersOf } from "./outcomes.ts"
 import { parseUrl, type RequestToExplain, requestHeadBytes } from "./request-to-explain.ts"
 import { Walk } from "./walk.ts"
 
+const commonMethods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 /** Makes a snapshot's clusters once, however many requests are explained. */
 export class Explainer {
   readonly #snapshot: Snapshot
@@ -32,7 +34,7 @@ export class Explainer {
     const url = parseUrl(request.url)
     if ("error" in url) return url
     const choice = chooseListener(this.#snapshot, url, request.gateway)
-    const notes = choice.note === "" ? [] : [choice.note]
+    const notes = [noteMethodCase(request.method), choice.note].filter((note) => note !== "")
     const headText = requestHeadBytes(request, url)
     const asked: ExplainedRequest = {
       method: request.method,
@@ -75,6 +77,13 @@ export class Explainer {
       notes: missing === "" ? reached.notes : [...reached.notes, missing],
     }
   }
+}
+
+/** RFC 9110 section 9.1: methods are case-sensitive, and `curl -X get` sends `get`. */
+function noteMethodCase(method: string): string {
+  const upper = method.toUpperCase()
+  const isSlip = upper !== method && commonMethods.includes(upper)
+  return isSlip ? `the method ${method} is another one than ${upper}: methods are case-sensitive` : ""
 }
 
 /** Confinement: a Host that only another chain of the port knows is out of this connection's reach. */
