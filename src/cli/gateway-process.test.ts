@@ -3,7 +3,8 @@ import { sampleSnapshot } from "../admin/admin.fixture.ts"
 import type { BoundListener } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import type { Diagnostic } from "../config/diagnostics.ts"
-import { noCredentials } from "../security/load-credentials.ts"
+import type { Steps } from "../config/steps.ts"
+import { type LoadedCredentials, noCredentials } from "../security/load-credentials.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { createLog } from "../telemetry/log.ts"
 import { type Engine, GatewayProcess } from "./gateway-process.ts"
@@ -48,12 +49,16 @@ class FakeEngine implements Engine {
     return this.failures
   }
 
-  applyCredentials(snapshot: Snapshot): void {
+  *applyingCredentials(snapshot: Snapshot): Steps<void> {
+    yield
     this.appliedCredentials.push(snapshot)
   }
 }
 
-function setUp(load: () => Promise<LoadedConfiguration>) {
+function setUp(
+  load: () => Promise<LoadedConfiguration>,
+  loadCredentials: () => Promise<LoadedCredentials> = async () => noCredentials,
+) {
   const engine = new FakeEngine()
   const counters = new Counters()
   const printed: string[] = []
@@ -62,7 +67,7 @@ function setUp(load: () => Promise<LoadedConfiguration>) {
   const gateway = new GatewayProcess({
     engine,
     load,
-    loadCredentials: () => noCredentials,
+    loadCredentials,
     onServed: () => {},
     counters,
     log: createLog({ level: "info", format: "text", write: (line) => messages.push(line) }),
@@ -200,6 +205,79 @@ describe("reloading", () => {
     gateway.beginDrain()
     expect(await reload).toMatchObject({ ok: false, problems: "portcullis: no reload while DRAINING\n" })
     expect(engine.applied).toHaveLength(1)
+  })
+})
+
+describe("reloading certificates", () => {
+  /** Each load of certificates waits until it is let go. */
+  function gated() {
+    const gates: (() => void)[] = []
+    const load = async (): Promise<LoadedCredentials> => {
+      await new Promise<void>((resolve) => gates.push(resolve))
+      return noCredentials
+    }
+    return { gates, load }
+  }
+
+  test("they are applied to the snapshot that serves, and no configuration is loaded", async () => {
+    const snapshot = sampleSnapshot()
+    const { gateway, engine } = setUp(async () => good(snapshot))
+    await gateway.start()
+    await gateway.reloadCredentials()
+    expect(engine).toMatchObject({ applied: [snapshot], appliedCredentials: [snapshot] })
+  })
+
+  test("a reload waits for them and they wait for a reload; calls that come meanwhile share one look after it", async () => {
+    const configurations = [sampleSnapshot(), sampleSnapshot()]
+    const { gates, load } = gated()
+    const loads = configurations.map(good)
+    const { gateway, engine } = setUp(async () => loads.shift() ?? broken, load)
+    await gateway.start()
+    const before = gateway.reloadCredentials()
+    const reload = gateway.reload()
+    const after = gateway.reloadCredentials()
+    expect(gateway.reloadCredentials()).toBe(after)
+    expect(engine.applied).toHaveLength(1)
+    gates.shift()?.()
+    await before
+    expect(engine.appliedCredentials).toEqual(configurations.slice(0, 1))
+    expect(await reload).toMatchObject({ ok: true })
+    while (gates.length === 0) await Bun.sleep(0)
+    gates.shift()?.()
+    await after
+    expect(engine.applied).toEqual(configurations)
+    expect(engine.appliedCredentials).toEqual(configurations)
+    expect(gates).toEqual([])
+  })
+
+  test("what was read when the drain began is not applied, and nothing is read after it", async () => {
+    const { gates, load } = gated()
+    const { gateway, engine } = setUp(async () => good(sampleSnapshot()), load)
+    await gateway.start()
+    const reload = gateway.reloadCredentials()
+    gateway.beginDrain()
+    gates.shift()?.()
+    await reload
+    await gateway.reloadCredentials()
+    expect(engine.appliedCredentials).toEqual([])
+  })
+
+  test("a bug of ours is reported and counted, and the next change is looked at again", async () => {
+    const failing = [new Error("a bug")]
+    const { gateway, engine, counters, messages } = setUp(
+      async () => good(sampleSnapshot()),
+      async () => {
+        const error = failing.shift()
+        if (error !== undefined) throw error
+        return noCredentials
+      },
+    )
+    await gateway.start()
+    await gateway.reloadCredentials()
+    expect(counters.invariantErrors).toBe(1)
+    expect(messages.join("")).toContain("a bug")
+    await gateway.reloadCredentials()
+    expect(engine.appliedCredentials).toHaveLength(1)
   })
 })
 

@@ -14,6 +14,7 @@ import type {
 } from "../admin/running-gateway.ts"
 import type { Snapshot } from "../compile/snapshot.ts"
 import { renderingText, summarizeDiagnostics } from "../config/render-diagnostics.ts"
+import type { Steps } from "../config/steps.ts"
 import { runInSlices } from "../config/time-slices.ts"
 import type { LoadedCredentials } from "../security/load-credentials.ts"
 import type { Counters } from "../telemetry/counters.ts"
@@ -29,8 +30,8 @@ export interface Engine {
     credentials: LoadedCredentials["byChain"],
     runSteps: typeof runInSlices,
   ): Promise<readonly string[]>
-  /** New certificates for the snapshot that is applied. */
-  applyCredentials(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): void
+  /** New certificates for the snapshot that is applied, in steps of one server each. */
+  applyingCredentials(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Steps<void>
   readonly tlsServers: readonly TlsServerView[]
   readonly boundListeners: readonly BoundListener[]
   readonly clusters: readonly ClusterView[]
@@ -39,7 +40,7 @@ export interface Engine {
 export interface GatewayProcessOptions {
   readonly engine: Engine
   readonly load: () => Promise<LoadedConfiguration>
-  readonly loadCredentials: (snapshot: Snapshot) => LoadedCredentials
+  readonly loadCredentials: (snapshot: Snapshot) => Promise<LoadedCredentials>
   /** Called after every snapshot that is served. */
   readonly onServed: (snapshot: Snapshot) => void
   readonly counters: Counters
@@ -64,8 +65,10 @@ export class GatewayProcess implements RunningGateway {
   #isEveryListenerBound = false
   #isFailedByHand = false
   #lastReload: ReloadOutcome | null = null
-  #running: Promise<ReloadOutcome> | null = null
+  /** A reload of everything or of the certificates: one at a time. */
+  #running: Promise<unknown> | null = null
   #waiting: Promise<ReloadOutcome> | null = null
+  #credentialsWaiting: Promise<void> | null = null
 
   constructor(options: GatewayProcessOptions) {
     this.#options = options
@@ -125,12 +128,7 @@ export class GatewayProcess implements RunningGateway {
    * share the next one.
    */
   reload(): Promise<ReloadOutcome> {
-    if (this.#running === null) {
-      this.#running = this.#reloadOnce().finally(() => {
-        this.#running = null
-      })
-      return this.#running
-    }
+    if (this.#running === null) return this.#runAlone(() => this.#reloadOnce())
     this.#waiting ??= this.#running.then(() => {
       this.#waiting = null
       return this.reload()
@@ -139,14 +137,17 @@ export class GatewayProcess implements RunningGateway {
   }
 
   /**
-   * Certificates changed: new handshakes get the new ones, and nothing else changes. A reload that is under way reads
-   * them anyway. What is wrong with them is in the log and leaves the old ones serving.
+   * Certificates changed: new handshakes get the new ones, and nothing else changes. What is wrong with them is in the
+   * log and leaves the old ones serving. A reload that is under way may have read them before they changed: calls that
+   * come meanwhile share one look at them after it.
    */
-  reloadCredentials(): void {
-    if (this.#state !== "LIVE" || this.#running !== null) return
-    const { byChain, diagnostics } = this.#options.loadCredentials(this.#snapshot)
-    for (const { code, message, resource } of diagnostics) this.log.warn(message, { code, resource })
-    this.#options.engine.applyCredentials(this.#snapshot, byChain)
+  reloadCredentials(): Promise<void> {
+    if (this.#running === null) return this.#runAlone(() => this.#reloadCredentialsOnce())
+    this.#credentialsWaiting ??= this.#running.then(() => {
+      this.#credentialsWaiting = null
+      return this.reloadCredentials()
+    })
+    return this.#credentialsWaiting
   }
 
   failHealthcheck(): void {
@@ -168,17 +169,40 @@ export class GatewayProcess implements RunningGateway {
     this.#state = "DRAINING"
   }
 
+  #runAlone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const running = work().finally(() => {
+      this.#running = null
+    })
+    this.#running = running
+    return running
+  }
+
   async #reloadOnce(): Promise<ReloadOutcome> {
     if (this.#state !== "LIVE") return this.#refuseReload()
     try {
       return await this.#replaceConfiguration()
     } catch (error) {
-      // A bug of ours, met on a new configuration, must not take down what serves the old one.
-      this.counters.invariantErrors += 1
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.log.error("configuration not reloaded: internal error", { reason })
+      this.#reportBug("configuration not reloaded: internal error", error)
       return this.#finishReload(false, "portcullis: internal error, see the log\n")
     }
+  }
+
+  async #reloadCredentialsOnce(): Promise<void> {
+    if (this.#state !== "LIVE") return
+    try {
+      const { byChain, diagnostics } = await this.#options.loadCredentials(this.#snapshot)
+      for (const { code, message, resource } of diagnostics) this.log.warn(message, { code, resource })
+      if (this.#state === "LIVE") await runInSlices(this.#options.engine.applyingCredentials(this.#snapshot, byChain))
+    } catch (error) {
+      this.#reportBug("certificates not reloaded: internal error", error)
+    }
+  }
+
+  /** A bug of ours, met on what is new, must not take down what serves the old. */
+  #reportBug(message: string, error: unknown): void {
+    this.counters.invariantErrors += 1
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.log.error(message, { reason })
   }
 
   async #replaceConfiguration(): Promise<ReloadOutcome> {

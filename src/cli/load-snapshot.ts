@@ -11,12 +11,7 @@ import type { ReadingMemory } from "../config/parse-resources.ts"
 import type { Resource } from "../config/resources.ts"
 import type { SourceFile } from "../config/source-text.ts"
 import { runInSlices } from "../config/time-slices.ts"
-import {
-  type LoadedCredentials,
-  loadCredentials,
-  loadingCredentials,
-  noCredentials,
-} from "../security/load-credentials.ts"
+import { type LoadedCredentials, loadingCredentials, noCredentials } from "../security/load-credentials.ts"
 import { Secrets } from "../security/secrets.ts"
 import { findUpstreamSecret } from "../security/upstream-secret.ts"
 import type { SecretMaterial } from "../upstream/tls-material.ts"
@@ -77,8 +72,8 @@ export class ConfigurationLoader {
   }
 
   /** Reads certificates anew, for a snapshot that was loaded here. The `Secret` resources are those of the last load. */
-  loadCredentials(snapshot: Snapshot): LoadedCredentials {
-    return loadCredentials(snapshot, this.#secrets, Date.now())
+  loadCredentials(snapshot: Snapshot): Promise<LoadedCredentials> {
+    return runInSlices(loadingCredentials(snapshot, this.#secrets, Date.now()))
   }
 
   /** What a DestinationRule's `credentialName` names, as of now; null = nothing. */

@@ -147,6 +147,8 @@ export class Gateway {
     const clusters =
       runSteps === null ? this.#clusters.adopt(snapshot) : await runSteps(this.#clusters.adopting(snapshot))
     await this.#clusters.warm(WARM_MS)
+    // What servers that stay are served with is not left to the swap, which is one step.
+    if (runSteps !== null) await runSteps(this.applyingCredentials(snapshot, credentials))
     // Asked to end meanwhile: nothing is bound any more.
     if (this.#isDraining) return []
 
@@ -158,7 +160,7 @@ export class Gateway {
       const known = this.#listeners.get(key)
       const live = known ?? new GatewayListener(listener.name, this.#environment, this.#options.sharedPorts ?? null)
       live.adopt(listener, clusters)
-      this.#adoptCredentials(live, listener, credentials)
+      for (const chain of listener.filterChains) this.#adoptCredentials(live, chain, credentials)
       if (known === undefined) unbound.push([key, listener, live])
       else next.set(key, live)
     }
@@ -179,27 +181,34 @@ export class Gateway {
     return failures
   }
 
-  /** New certificates for the snapshot in force: for new handshakes, at once. Broken ones leave the old ones serving. */
-  applyCredentials(snapshot: Snapshot, credentials: Credentials): void {
+  /**
+   * New certificates for the servers in force: for new handshakes, in steps of one server each. Broken ones leave the old
+   * ones serving. One at a time, and not while a snapshot is applied.
+   */
+  *applyingCredentials(snapshot: Snapshot, credentials: Credentials): Generator<void, void> {
     for (const listener of snapshot.listeners) {
       const live = [...this.#listeners.values()].find(({ name }) => name === listener.name)
-      if (live !== undefined) this.#adoptCredentials(live, listener, credentials)
+      if (live === undefined) continue
+      for (const chain of listener.filterChains) {
+        yield
+        // Asked to end meanwhile: no handshakes are to come.
+        if (this.#isDraining) return
+        this.#adoptCredentials(live, chain, credentials)
+      }
     }
     this.#countServersWithoutCertificate()
   }
 
-  #adoptCredentials(live: GatewayListener, listener: Listener, credentials: Credentials): void {
+  #adoptCredentials(live: GatewayListener, chain: FilterChain, credentials: Credentials): void {
     const { log } = this.#options
-    for (const chain of listener.filterChains) {
-      const server = live.chainOf(chain)?.credentials
-      const checked = credentials.get(chain)
-      if (server === null || server === undefined || checked === undefined) continue
-      if (!server.update(checked)) continue
-      const fields = { listener: listener.name, serverNames: chain.serverNames.join(",") || "*" }
-      if (server.problem === "") log.info("certificates in service", fields)
-      else if (server.context === null) log.error("server not served", { ...fields, reason: server.problem })
-      else log.error("new certificates refused, the old ones keep serving", { ...fields, reason: server.problem })
-    }
+    const server = live.chainOf(chain)?.credentials
+    const checked = credentials.get(chain)
+    if (server === null || server === undefined || checked === undefined) return
+    if (!server.update(checked)) return
+    const fields = { listener: live.name, serverNames: chain.serverNames.join(",") || "*" }
+    if (server.problem === "") log.info("certificates in service", fields)
+    else if (server.context === null) log.error("server not served", { ...fields, reason: server.problem })
+    else log.error("new certificates refused, the old ones keep serving", { ...fields, reason: server.problem })
   }
 
   #countServersWithoutCertificate(): void {

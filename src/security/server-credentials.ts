@@ -16,7 +16,8 @@ export class ServerCredentials {
   certificates: readonly CertificateSummary[] = []
   /** What is wrong with the newest ones; "" = they are in service. */
   problem = ""
-  #inService = ""
+  #inService: CredentialMaterial | null = null
+  #fingerprint = ""
 
   constructor(tls: DownstreamTls) {
     this.tls = tls
@@ -32,23 +33,25 @@ export class ServerCredentials {
         .join("; ")
       return this.#fail(problem)
     }
-    const fingerprint = JSON.stringify(material)
     // The same material keeps its context, and with it the tickets that clients hold.
-    if (fingerprint === this.#inService) return this.#succeed(checked, material)
+    if (material === this.#inService) return this.#succeed(checked, material)
+    const fingerprint = JSON.stringify(material)
+    if (fingerprint === this.#fingerprint) return this.#succeed(checked, material)
     const { versionMin, versionMax, cipherSuites, curves } = this.tls
     const context = createTlsContext({ ...material, versionMin, versionMax, cipherSuites, curves })
     if (typeof context === "string") return this.#fail(context)
     this.context = context
-    this.#inService = fingerprint
+    this.#fingerprint = fingerprint
     this.#succeed(checked, material)
     return true
   }
 
-  #succeed({ certificates }: CheckedCredentials, { serverUris }: CredentialMaterial): boolean {
+  #succeed({ certificates }: CheckedCredentials, material: CredentialMaterial): boolean {
+    this.#inService = material
     const hadProblem = this.problem !== ""
     this.problem = ""
     this.certificates = certificates
-    this.serverUris = serverUris
+    this.serverUris = material.serverUris
     return hadProblem
   }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { connect } from "node:tls"
 import { RunningCommand } from "../../src/cli/cli-process.fixture.ts"
+import { runAtOnce } from "../../src/config/steps.ts"
 import { DevelopmentPki, type IssuedCertificate } from "../../src/security/development-pki.ts"
 import { startGateway } from "../harness/gateway-under-test.ts"
 import { WAIT_MS_MAX } from "../harness/raw-socket.ts"
@@ -26,9 +27,9 @@ beforeAll(async () => {
 })
 
 /** The common name of the certificate that a new handshake is shown. */
-function shownName(port: number): Promise<string> {
+function shownName(port: number, servername = HOST): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const socket = connect({ host: "127.0.0.1", port, servername: HOST, rejectUnauthorized: false }, () => {
+  const socket = connect({ host: "127.0.0.1", port, servername, rejectUnauthorized: false }, () => {
     resolve(String(socket.getPeerCertificate().subject.CN))
     socket.destroy()
   })
@@ -36,7 +37,8 @@ function shownName(port: number): Promise<string> {
   return promise
 }
 
-const gatewayYaml = (tls: string) => yamlOf(tlsGatewayYaml([{ hosts: [HOST], tls }]), answeringYaml("a", [HOST]))
+const gatewayYaml = (tls: string, body = "a") =>
+  yamlOf(tlsGatewayYaml([{ hosts: [HOST], tls }]), answeringYaml(body, [HOST]))
 
 test("a changed Secret serves new handshakes; an open connection goes on with its old one", async () => {
   const yaml = gatewayYaml("{ mode: SIMPLE, credentialName: a }")
@@ -47,6 +49,42 @@ test("a changed Secret serves new handshakes; an open connection goes on with it
   gateway.applySecrets(tlsSecretYaml("a", second))
   expect(await shownName(gateway.port(443))).toBe("second")
   expect((await client.exchange(REQUEST)).text).toBe("a")
+})
+
+test("server by server: between two steps one has its new certificate and its neighbour the old one", async () => {
+  const servers = ["a.example", "b.example"].map((host, index) => ({
+    hosts: [host],
+    tls: `{ mode: SIMPLE, credentialName: s${index} }`,
+  }))
+  const secretsYaml = (issued: IssuedCertificate) => yamlOf(tlsSecretYaml("s0", issued), tlsSecretYaml("s1", issued))
+  await using gateway = await startGateway(
+    yamlOf(tlsGatewayYaml(servers), answeringYaml("a", ["a.example", "b.example"]), secretsYaml(first)),
+  )
+  const shown = () => Promise.all(["a.example", "b.example"].map((name) => shownName(gateway.port(443), name)))
+  const seen: string[] = []
+  const steps = gateway.applyingSecrets(secretsYaml(second))
+  for (let step = steps.next(); step.done !== true; step = steps.next()) seen.push((await shown()).join(" "))
+  seen.push((await shown()).join(" "))
+  expect(seen).toEqual(["first first", "second first", "second second"])
+})
+
+test("a reload with new certificates has them in its steps, before it swaps the routing", async () => {
+  const servedYaml = (body: string, issued: IssuedCertificate) =>
+    yamlOf(gatewayYaml("{ mode: SIMPLE, credentialName: a }", body), tlsSecretYaml("a", issued))
+  await using gateway = await startGateway(servedYaml("old", first))
+  const port = gateway.port(443)
+  const answer = async () => {
+    using client = await connectTls(port, { serverName: HOST })
+    return (await client.exchange(REQUEST)).text
+  }
+  const seen: string[] = []
+  await gateway.apply(servedYaml("new", second), async (steps) => {
+    const result = runAtOnce(steps)
+    seen.push(`${await shownName(port)} ${await answer()}`)
+    return result
+  })
+  seen.push(`${await shownName(port)} ${await answer()}`)
+  expect(seen).toEqual(["first old", "second old", "second new"])
 })
 
 test.each([

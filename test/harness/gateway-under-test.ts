@@ -11,10 +11,11 @@ import { type Diagnostic, hasErrors } from "../../src/config/diagnostics.ts"
 import { parseResources } from "../../src/config/parse-resources.ts"
 import { renderDiagnostics } from "../../src/config/render-diagnostics.ts"
 import type { Resource } from "../../src/config/resources.ts"
+import { runAtOnce, type Steps } from "../../src/config/steps.ts"
 import type { DemoService } from "../../src/demo/demo.ts"
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../../src/http/limits.ts"
 import { DEFAULT_TLS_LIMITS, type TlsLimits } from "../../src/net/tls-limits.ts"
-import { Gateway } from "../../src/proxy/gateway.ts"
+import { Gateway, type RunSteps } from "../../src/proxy/gateway.ts"
 import { type LoadedCredentials, loadCredentials } from "../../src/security/load-credentials.ts"
 import { Secrets } from "../../src/security/secrets.ts"
 import { Counters } from "../../src/telemetry/counters.ts"
@@ -86,9 +87,10 @@ export class GatewayUnderTest implements ServingGateway {
     return bound.port
   }
 
-  async apply(yaml: string): Promise<void> {
+  /** @param runSteps absent = the long part is done at once */
+  async apply(yaml: string, runSteps: RunSteps | null = null): Promise<void> {
     const { snapshot, resources, diagnostics } = compileYaml(yaml, this.#options)
-    const failures = await this.gateway.apply(snapshot, this.#credentialsOf(snapshot, resources))
+    const failures = await this.gateway.apply(snapshot, this.#credentialsOf(snapshot, resources), runSteps)
     if (failures.length > 0) throw new Error(failures.join("\n"))
     this.#snapshot = snapshot
     this.diagnostics = diagnostics
@@ -96,9 +98,14 @@ export class GatewayUnderTest implements ServingGateway {
 
   /** Certificates alone change, as when a file in the secrets folder does. @param yaml the `Secret` resources there are now */
   applySecrets(yaml: string): void {
+    runAtOnce(this.applyingSecrets(yaml))
+  }
+
+  /** The same in steps of one server each. */
+  applyingSecrets(yaml: string): Steps<void> {
     if (this.#snapshot === null) throw new Error("nothing is served yet")
     const resources = parseResources([{ path: "secrets.yaml", text: yaml }]).value
-    this.gateway.applyCredentials(this.#snapshot, this.#credentialsOf(this.#snapshot, resources))
+    return this.gateway.applyingCredentials(this.#snapshot, this.#credentialsOf(this.#snapshot, resources))
   }
 
   #credentialsOf(snapshot: Snapshot, resources: readonly Resource[]): LoadedCredentials["byChain"] {
