@@ -3,6 +3,7 @@
 import { runCommandLine } from "./cli/command-line.ts"
 import { createTerminal } from "./cli/terminal.ts"
 
-const code = await runCommandLine(process.argv.slice(2), process.env, createTerminal(process.env))
+const terminal = createTerminal(process.env)
+const code = await runCommandLine(process.argv.slice(2), process.env, terminal)
 // All output has been written by now. What is still open (a stalled log, a client that will not go) must not hold us.
-process.exit(code)
+process.exit(code === 0 && terminal.hasFailed ? 1 : code)

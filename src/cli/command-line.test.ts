@@ -15,6 +15,7 @@ async function run(args: readonly string[], environment: Readonly<Record<string,
       stderr += text
     },
     useColor: false,
+    useErrorColor: false,
   })
   return { code, stdout, stderr }
 }

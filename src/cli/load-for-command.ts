@@ -29,7 +29,7 @@ export async function loadOrSay(
   const { snapshot, credentials, diagnostics, files } = await loadOnce(options)
   if (snapshot !== null) return { snapshot, credentials }
   const errors = diagnostics.filter(({ severity }) => severity === "error")
-  await terminal.err(renderDiagnostics(errors, files, { format: "text", color: terminal.useColor }))
+  await terminal.err(renderDiagnostics(errors, files, { format: "text", color: terminal.useErrorColor }))
   await terminal.err(`portcullis ${command}: ${summarizeDiagnostics(errors)}\n`)
   return null
 }

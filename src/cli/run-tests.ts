@@ -17,7 +17,7 @@ export async function runTests(options: TestOptions, terminal: Terminal): Promis
   const clientCertificates = await readClientCertificates(tests.value)
   const diagnostics = [...sources.diagnostics, ...tests.diagnostics, ...clientCertificates.diagnostics]
   if (hasErrors(diagnostics) || tests.value.length === 0) {
-    await terminal.err(renderDiagnostics(diagnostics, sources.value, { format: "text", color: terminal.useColor }))
+    await terminal.err(renderDiagnostics(diagnostics, sources.value, { format: "text", color: terminal.useErrorColor }))
     const what = hasErrors(diagnostics) ? summarizeDiagnostics(diagnostics) : "there is nothing to test"
     await terminal.err(`portcullis test: ${what}\n`)
     return 1

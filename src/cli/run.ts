@@ -69,7 +69,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
     print: (text) => terminal.err(text),
     onQuit: () => stop.request("/quitquitquit"),
     commandLineOptions: describeOptions(options),
-    useColor: terminal.useColor,
+    useColor: terminal.useErrorColor,
   })
   const reload = () => void gateway.reload()
   process.on("SIGHUP", reload)

@@ -14,10 +14,12 @@ const url = text((value) => {
   return "error" in parsed ? fieldProblem("P2005", parsed.error, "write http://shop.example.com/path") : null
 })
 
-const token = text((value) =>
-  /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value)
-    ? null
-    : fieldProblem("P2005", `\`${value}\` is not a method`, "as in GET"),
+const method = text((value) =>
+  isToken(value) ? null : fieldProblem("P2005", `\`${value}\` is not a method`, "as in GET"),
+)
+
+const fieldName = text((value) =>
+  isToken(value) ? null : fieldProblem("P2005", `\`${value}\` is not the name of a header`, "as in x-release"),
 )
 
 const qualifiedName = text((value) =>
@@ -48,9 +50,9 @@ const destination = z.strictObject({
 
 const request = z
   .strictObject({
-    method: token.optional(),
+    method: method.optional(),
     url,
-    headers: z.record(token, headerValue).optional(),
+    headers: z.record(fieldName, headerValue).optional(),
     sni: someText.optional(),
     gateway: qualifiedName.optional(),
     /** A PEM file, relative to the test file. */
@@ -81,7 +83,7 @@ const expectation = z
     timeout: duration.optional(),
     upstream: z
       .strictObject({
-        method: token.optional(),
+        method: method.optional(),
         path: someText.optional(),
         host: someText.optional(),
         headers: expectedHeaders.optional(),
@@ -109,3 +111,8 @@ export const routeTestFile = z.strictObject({ tests: z.array(routeTest) })
 export type RouteTest = z.output<typeof routeTest>
 export type Expectation = z.output<typeof expectation>
 export type ExpectedDestination = z.output<typeof destination>
+
+/** RFC 9110 section 5.6.2. */
+function isToken(value: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value)
+}

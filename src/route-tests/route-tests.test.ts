@@ -162,6 +162,10 @@ describe("files", () => {
       "tests:\n  - { name: a, request: { url: http://a/, clientCertificate: a.pem }, expect: { rule: x } }",
       "a client certificate is shown in a TLS handshake, and this URL has none",
     ],
+    [
+      'tests:\n  - { name: a, request: { url: http://a/, headers: { "a b": x } }, expect: { rule: x } }',
+      "`a b` is not the name of a header",
+    ],
     ["tests: [", ""],
   ])("%j is an error", (text, message) => {
     const { value, diagnostics } = readRouteTests([{ path: "it.yaml", text }])
