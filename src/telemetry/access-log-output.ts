@@ -85,6 +85,7 @@ function closeQuietly(fd: number): void {
   close(fd, () => {})
 }
 
+/** `ENOENT: no such file or directory`: the system's words, without the call and the path behind them. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? error.message.replace(/, \w+(?: '.*')?$/, "") : String(error)
 }

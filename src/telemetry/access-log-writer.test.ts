@@ -152,6 +152,12 @@ describe("access log writer", () => {
     expect(output.isClosed).toBe(true)
   })
 
+  test("a file that is opened anew is told in the log", () => {
+    const { writer, messages } = setUp()
+    writer.reopen()
+    expect(messages[0]).toContain("access log opened anew")
+  })
+
   test("a file that cannot be reopened is an error in the log, and the old one stays", () => {
     const { writer, output, messages } = setUp()
     output.reopenFailure = "cannot open it"

@@ -77,7 +77,8 @@ export class AccessLogWriter implements AccessLogSink {
   /** After a log rotation: opens the path anew. What was written before stays in the old file. */
   reopen(): void {
     const failure = this.#output.reopen()
-    if (failure !== null) this.#log.error("access log not reopened, still writing to the old file", { reason: failure })
+    if (failure === null) this.#log.info("access log opened anew")
+    else this.#log.error("access log not reopened, still writing to the old file", { reason: failure })
   }
 
   /** Writes what is pending and closes the output. Records that come later are dropped and counted. */
