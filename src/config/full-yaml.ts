@@ -103,8 +103,14 @@ class DocumentReader {
       return scalar(null)
     }
     if (isAlias(node)) {
+      const anchored = node.resolve(this.#document)
+      if (anchored === undefined) {
+        const message = `not valid YAML: no anchor &${node.source} stands before this alias`
+        this.#stop("P1101", message, "an alias repeats a value of the same document", { start, end })
+        return scalar(null)
+      }
       this.#aliasDepth++
-      const read = this.#node(node.resolve(this.#document) ?? null, depth + 1, null)
+      const read = this.#node(anchored, depth + 1, null)
       this.#aliasDepth--
       // Messages point at the alias, where the user reads the field.
       return { value: read.value, node: { start, end, key, children: read.node.children } }
