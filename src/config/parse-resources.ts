@@ -5,6 +5,7 @@
 import type { Diagnosed, Diagnostic, Severity } from "./diagnostics.ts"
 import { DocumentMemory, ownCopy } from "./document-memory.ts"
 import { type Finding, Findings, formatPath } from "./findings.ts"
+import { findingListItems } from "./list-items.ts"
 import { warnOfFieldsNotHonoured } from "./not-honoured.ts"
 import { type ResourceHead, readerOf, readMetadata } from "./resource-kinds.ts"
 import type { Locate, Metadata, Resource } from "./resources.ts"
@@ -57,9 +58,11 @@ interface Reading {
   /** Without a place; null when it does not fit its schema. */
   readonly resource: Resource | null
   readonly findings: readonly Finding[]
+  /** It was read from an item of a List with its dash: the same text as a document would be a sequence. */
+  readonly isItem: boolean
 }
 
-/** Of documents that hold one such object. */
+/** Of documents and items of Lists that hold one such object. */
 export type ReadingMemory = DocumentMemory<Reading>
 
 /** One object of a document: the document itself, or an item of a List. */
@@ -69,6 +72,11 @@ interface ObjectPlace {
   /** From the document's top to the object. */
   readonly prefix: FieldPath
 }
+
+/** An item of a List that was cut: read before, or a value and its text. */
+type CutItem =
+  | { readonly known: Reading; readonly place: ObjectPlace }
+  | { readonly known: null; readonly text: string; readonly value: unknown; readonly place: ObjectPlace }
 
 class ResourceParser {
   readonly resources: Resource[] = []
@@ -91,12 +99,55 @@ class ResourceParser {
   *addFile(file: SourceFile): Steps<void> {
     const source = new SourceText(file)
     for (const span of documentSpans(source.text)) {
-      const text = source.text.slice(span.start, span.end)
-      const known = this.#memory.recall(text)
-      if (known === null) yield* this.#addDocuments(source, span, ownCopy(text))
-      else this.#addReading(known, { source, document: placesOf(source.text, span), prefix: [] })
+      const itemSpans = yield* findingListItems(source.text, span)
+      const items = itemSpans === null ? null : yield* this.#readItems(source, itemSpans)
+      if (items === null) yield* this.#addDocument(source, span)
+      else for (const item of items) yield* this.#addItem(item)
       yield
     }
+  }
+
+  *#addDocument(source: SourceText, span: Span): Steps<void> {
+    const text = source.text.slice(span.start, span.end)
+    const known = this.#recall(text, false)
+    if (known === null) yield* this.#addDocuments(source, span, ownCopy(text))
+    else this.#addReading(known, { source, document: placesOf(source.text, span), prefix: [] })
+  }
+
+  #recall(text: string, isItem: boolean): Reading | null {
+    const known = this.#memory.recall(text)
+    return known?.isItem === isItem ? known : null
+  }
+
+  /** @returns null when one of them is not an item by itself: then the List is read whole, which says what is wrong. */
+  *#readItems(source: SourceText, spans: readonly Span[]): Steps<readonly CutItem[] | null> {
+    const items: CutItem[] = []
+    for (const span of spans) {
+      yield
+      const text = source.text.slice(span.start, span.end)
+      const known = this.#recall(text, true)
+      if (known !== null) {
+        items.push({ known, place: { source, document: placesOf(source.text, span), prefix: [0] } })
+        continue
+      }
+      const own = ownCopy(text)
+      const [document, ...others] = readDocuments(source.text, span, own)
+      if (document === undefined || others.length > 0 || document.problems.length > 0) return null
+      const { value } = document
+      if (!Array.isArray(value) || value.length !== 1) return null
+      items.push({ known: null, text: own, value: value[0], place: { source, document, prefix: [0] } })
+    }
+    return items
+  }
+
+  *#addItem(item: CutItem): Steps<void> {
+    yield
+    if (item.known !== null) {
+      this.#addReading(item.known, item.place)
+      return
+    }
+    const reading = yield* this.#addObject(item.value, item.place)
+    if (reading !== null) this.#memory.remember(item.text, { ...reading, isItem: true })
   }
 
   *#addDocuments(source: SourceText, span: Span, text: string): Steps<void> {
@@ -213,7 +264,7 @@ function readKnown(
   const identity = `${kind} ${metadata.namespace}/${metadata.name === "" ? "?" : metadata.name}`
   const resource = read({ metadata, locate: unplaced }, value, findings)
   if (resource !== null) warnOfFieldsNotHonoured(resource, findings)
-  return { metadata, identity, resource, findings: findings.all }
+  return { metadata, identity, resource, findings: findings.all, isItem: false }
 }
 
 function locator({ source, document, prefix }: ObjectPlace): Locate {
