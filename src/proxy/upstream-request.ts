@@ -96,7 +96,8 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #isBodySent = false
   #isRequestEnded = false
   #trailers = ""
-  #hasResponse = false
+  /** 0 = none yet. */
+  #responseStatus = 0
   #isOver = false
   #isCountedAsRetry = false
   /** The present try counts among the cluster's retries until its outcome is known. */
@@ -254,7 +255,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     } else if (this.#isCountedAsRetry) {
       this.#cluster.stats.upstreamRqRetrySuccess++
     }
-    this.#hasResponse = true
+    this.#responseStatus = head.status
     this.#kept = null
     // The time of a try is for its response to begin; from here on only the whole has a limit (Envoy upstream_request.cc).
     if (this.#tryDeadline !== null) this.#wheel.clear(this.#tryDeadline)
@@ -273,7 +274,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   onResponseEnd(trailers: string): void {
     this.#connection = null
-    this.#endTry(false)
+    this.#endTry(this.#responseStatus >= 500)
     this.#isOver = true
     this.#stopWaiting()
     this.#owner.onUpstreamEnd(trailers)
@@ -293,9 +294,9 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.transportFailureReason = failure.transportReason
     if (RESETS.has(failure.kind)) this.#cluster.stats.upstreamRqRxReset++
     if (failure.kind === "protocol-error") this.#cluster.stats.upstreamCxProtocolError++
-    if (!this.#hasResponse && failure.isStaleConnection && this.#replacesStaleConnection()) return
+    if (this.#responseStatus === 0 && failure.isStaleConnection && this.#replacesStaleConnection()) return
     if (this.#endpoint !== null && failure.kind !== "overflow") this.#cluster.recordFailure(this.#endpoint)
-    if (this.#hasResponse) {
+    if (this.#responseStatus > 0) {
       this.#endTry(true)
       this.#isOver = true
       this.#stopWaiting()
@@ -327,13 +328,13 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #onRouteTimeout(): void {
     this.#cluster.stats.upstreamRqTimeout++
     if (this.#endpoint !== null) this.#cluster.recordTimeout(this.#endpoint)
-    if (this.#hasResponse) return this.#cutForTimeout()
-    this.#abandonTry()
+    if (this.#responseStatus > 0) return this.#cutForTimeout()
+    this.#abandonTry(true)
     this.#giveUp(UPSTREAM_TIMEOUT)
   }
 
   #cutForTimeout(): void {
-    this.#abandonTry()
+    this.#abandonTry(true)
     this.#isOver = true
     this.#stopWaiting()
     this.#owner.onResponseCut("UT", "upstream_response_timeout")
@@ -353,7 +354,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     if (this.#isOver) return
     this.#isOver = true
     this.#cluster.stats.upstreamRqCancelled++
-    this.#abandonTry()
+    this.#abandonTry(false)
     this.#stopWaiting()
   }
 
@@ -423,10 +424,10 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#connection = null
   }
 
-  #abandonTry(): void {
+  #abandonTry(hasFailed: boolean): void {
     this.#resetStream()
     this.#endpoint?.pool.cancel(this)
-    this.#endTry(false)
+    this.#endTry(hasFailed)
   }
 
   /** The try's endpoint has no more to do with this request. */

@@ -45,7 +45,7 @@ export class Endpoint<Pool extends EndpointPool> {
   /** Requests sent to it and not yet answered in full. Least request balancing reads it. */
   activeRequests = 0
   requestsTotal = 0
-  /** Requests that ended in a 5xx answer, a reset or a failed connect. */
+  /** Requests that ended in a 5xx answer, a timeout, a reset or a failed connect (Envoy `rq_error`). */
   requestErrors = 0
   connectionsTotal = 0
   /** Refused, unreachable, timed out. */
@@ -145,7 +145,7 @@ export class Endpoint<Pool extends EndpointPool> {
     this.clusterStats.upstreamRqTotal++
   }
 
-  /** Counts the end of a request, however it ended. @param failed a 5xx answer, a reset, or no connection. */
+  /** Counts the end of a request, however it ended. @param failed a 5xx answer, a timeout, a reset, or no connection. */
   finishRequest(failed: boolean): void {
     this.activeRequests--
     this.clusterStats.upstreamRqActive--
