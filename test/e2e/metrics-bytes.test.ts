@@ -3,35 +3,28 @@
  * `downstream_cx_rx_bytes_total` and `downstream_cx_tx_bytes_total`).
  */
 import { beforeAll, describe, expect, test } from "bun:test"
-import { DevelopmentPki } from "../../src/security/development-pki.ts"
+import { DevelopmentPki, type IssuedCertificate } from "../../src/security/development-pki.ts"
 import { FrameClient } from "../h2/frame-client.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
 import { RawClient } from "../harness/raw-client.ts"
-import { routesTo, SERVICE_HOST, serviceYaml, virtualServiceYaml, yamlOf } from "../harness/routes-to.ts"
+import { routesTo } from "../harness/routes-to.ts"
 import { scrape } from "../harness/scraped-metrics.ts"
 import { ScriptedUpstream } from "../harness/scripted-upstream.ts"
 import { TCP_PORT, TcpService, tcpRoutesTo } from "../harness/tcp-service.ts"
 import { connectTls } from "../harness/tls-client.ts"
-import { tlsGatewayYaml, tlsSecretYaml } from "../harness/tls-routes.ts"
+import { tlsRoutesTo } from "../harness/tls-routes.ts"
 
 const HOST = "a.example"
 const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
 
-let secret: string
+let issued: IssuedCertificate
 beforeAll(async () => {
   const pki = await DevelopmentPki.create(Date.now())
-  secret = tlsSecretYaml("a", await pki.issue({ commonName: HOST, subjectAltNames: [HOST], purpose: "server" }))
+  issued = await pki.issue({ commonName: HOST, subjectAltNames: [HOST], purpose: "server" })
 })
 
 function startHttps(upstream: ScriptedUpstream): Promise<GatewayUnderTest> {
-  return startGateway(
-    yamlOf(
-      tlsGatewayYaml([{ hosts: [HOST], tls: "{ mode: SIMPLE, credentialName: a }" }]),
-      secret,
-      serviceYaml(SERVICE_HOST, [upstream.port]),
-      virtualServiceYaml("all", ["*"], `- route: [{ destination: { host: ${SERVICE_HOST} } }]`),
-    ),
-  )
+  return startGateway(tlsRoutesTo(HOST, issued, upstream.port))
 }
 
 interface Traffic {

@@ -2,6 +2,7 @@
  * PROXY headers from whoever stands in front of the gateway (Istio semantics sheet 8.2; proxy-protocol.txt): for every
  * kind of listener the announced client is the client, and nobody else may announce one.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtemp, rm } from "node:fs/promises"
 import { connect, createServer } from "node:net"
@@ -11,6 +12,7 @@ import { DevelopmentPki } from "../../src/security/development-pki.ts"
 import { proxyHeader } from "../../src/upstream/proxy-protocol.ts"
 import { destinationRuleYaml } from "../harness/destination-rule.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
+import { acceptsConnections, freePort } from "../harness/loopback-port.ts"
 import { exchangeOnce, RawClient } from "../harness/raw-client.ts"
 import { routesTo, SERVICE_HOST, serviceYaml, virtualServiceYaml, yamlOf } from "../harness/routes-to.ts"
 import { ScriptedUpstream } from "../harness/scripted-upstream.ts"
@@ -218,7 +220,7 @@ listen edge
       )
       const child = Bun.spawn([haproxy.path ?? "", "-db", "-f", file], { stderr: "ignore", stdout: "ignore" })
       try {
-        await waitUntil(() => canConnect(port), "HAProxy listens")
+        await waitUntil(() => acceptsConnections(port), "HAProxy listens")
         const before = service.connections.length
         using raw = await RawClient.connect(port)
         expect((await raw.takeExactly(7)).toString()).toBe("welcome")
@@ -235,24 +237,6 @@ listen edge
     },
   )
 })
-
-async function canConnect(port: number): Promise<boolean> {
-  try {
-    const raw = await RawClient.connect(port)
-    raw.close()
-    return true
-  } catch {
-    // Not listening yet; asked again.
-    return false
-  }
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
-}
 
 /** Forwards connections behind these bytes. */
 async function startPrefixing(port: number, prefix: Uint8Array) {

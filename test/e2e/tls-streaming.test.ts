@@ -1,12 +1,11 @@
 /** Bodies through TLS: whole, in both directions, and with back pressure from end to end. */
 import { beforeAll, expect, test } from "bun:test"
 import { createHash } from "node:crypto"
-import { DevelopmentPki } from "../../src/security/development-pki.ts"
+import { DevelopmentPki, type IssuedCertificate } from "../../src/security/development-pki.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
-import { SERVICE_HOST, serviceYaml, virtualServiceYaml, yamlOf } from "../harness/routes-to.ts"
 import { ScriptedUpstream } from "../harness/scripted-upstream.ts"
 import { connectTls } from "../harness/tls-client.ts"
-import { tlsGatewayYaml, tlsSecretYaml } from "../harness/tls-routes.ts"
+import { tlsRoutesTo } from "../harness/tls-routes.ts"
 import { waitUntil } from "../harness/wait-until.ts"
 
 const HOST = "a.example"
@@ -14,21 +13,14 @@ const BODY_BYTES = 32 * 1024 * 1024
 /** More than all sockets between two ends hold together. */
 const BUFFERED_BYTES_MAX = 24 * 1024 * 1024
 
-let secret: string
+let issued: IssuedCertificate
 beforeAll(async () => {
   const pki = await DevelopmentPki.create(Date.now())
-  secret = tlsSecretYaml("a", await pki.issue({ commonName: HOST, subjectAltNames: [HOST], purpose: "server" }))
+  issued = await pki.issue({ commonName: HOST, subjectAltNames: [HOST], purpose: "server" })
 })
 
 function startHttps(upstream: ScriptedUpstream): Promise<GatewayUnderTest> {
-  return startGateway(
-    yamlOf(
-      tlsGatewayYaml([{ hosts: [HOST], tls: "{ mode: SIMPLE, credentialName: a }" }]),
-      secret,
-      serviceYaml(SERVICE_HOST, [upstream.port]),
-      virtualServiceYaml("all", ["*"], `- route: [{ destination: { host: ${SERVICE_HOST} } }]`),
-    ),
-  )
+  return startGateway(tlsRoutesTo(HOST, issued, upstream.port))
 }
 
 /** Bytes that no compression or repetition would leave right by accident. */

@@ -1,10 +1,12 @@
 /** nginx as the service: HTTPS and mutual TLS spoken with somebody else's code (Istio semantics sheet 6.7). */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { CertificateAuthority, type IssuedCertificate, openssl } from "../harness/certificate-authority.ts"
 import { withPolicy } from "../harness/destination-rule.ts"
 import { type GatewayUnderTest, startGateway } from "../harness/gateway-under-test.ts"
+import { freePort } from "../harness/loopback-port.ts"
 import { RawClient } from "../harness/raw-client.ts"
 import { routesTo } from "../harness/routes-to.ts"
 import { waitUntil } from "../harness/wait-until.ts"
@@ -117,12 +119,4 @@ http {
     child.kill()
     await child.exited
   }
-}
-
-/** Free a moment ago: nobody else on this machine hands out ports in the same order. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
 }

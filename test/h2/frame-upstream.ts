@@ -5,8 +5,7 @@
  * await using upstream = FrameUpstream.start(({ connection, streamId }) => connection.respond(streamId, "ok"))
  * ```
  */
-import { type RawSocket, rawSocketHandlers } from "../harness/raw-socket.ts"
-import { waitUntil } from "../harness/wait-until.ts"
+import { awaitElement, RawService } from "../harness/raw-service.ts"
 import { FrameSocket } from "./frame-socket.ts"
 import { ACK, type DecodedRequest, END_STREAM, type Frame, HEADERS, PREFACE, SETTINGS } from "./frames.ts"
 
@@ -59,56 +58,24 @@ export class UpstreamFrames extends FrameSocket {
   }
 }
 
-export class FrameUpstream implements AsyncDisposable {
-  readonly connections: UpstreamFrames[] = []
+export class FrameUpstream extends RawService<UpstreamFrames> {
   readonly requests: DecodedRequest[] = []
-  readonly port: number
-  readonly #listener: Bun.TCPSocketListener<RawSocket>
+  readonly #script: UpstreamScript
 
   static start(script: UpstreamScript | UpstreamScript["onRequest"] = {}): FrameUpstream {
     return new FrameUpstream(typeof script === "function" ? { onRequest: script } : script)
   }
 
   private constructor(script: UpstreamScript) {
-    const { connections, requests } = this
-    this.#listener = Bun.listen<RawSocket>({
-      hostname: "127.0.0.1",
-      port: 0,
-      allowHalfOpen: true,
-      socket: {
-        ...rawSocketHandlers,
-        open(socket) {
-          const connection = new UpstreamFrames(script, requests)
-          socket.data = connection
-          connections.push(connection)
-          connection.attach(socket)
-        },
-        end(socket) {
-          socket.data.onEnd()
-          socket.data.halfClose()
-        },
-      },
-    })
-    this.port = this.#listener.port
+    super(true)
+    this.#script = script
   }
 
-  async connection(index: number): Promise<UpstreamFrames> {
-    await waitUntil(() => this.connections.length > index, `upstream connection ${index}`)
-    const connection = this.connections[index]
-    if (connection === undefined) throw new Error("no such connection")
-    return connection
+  protected override createConnection(): UpstreamFrames {
+    return new UpstreamFrames(this.#script, this.requests)
   }
 
-  async request(index: number): Promise<DecodedRequest> {
-    await waitUntil(() => this.requests.length > index, `upstream request ${index}`)
-    const request = this.requests[index]
-    if (request === undefined) throw new Error("no such request")
-    return request
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.stop(true)
-    for (const connection of this.connections) connection.close()
-    await waitUntil(() => this.connections.every(({ isClosed }) => isClosed), "all upstream connections closed")
+  request(index: number): Promise<DecodedRequest> {
+    return awaitElement(this.requests, index, "upstream request")
   }
 }

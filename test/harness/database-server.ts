@@ -5,12 +5,13 @@
  * await using redis = await DatabaseServer.startRedis()
  * ```
  */
+
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { requireTool } from "../peer-tools.ts"
 import type { IssuedCertificate } from "./certificate-authority.ts"
-import { RawClient } from "./raw-client.ts"
+import { acceptsConnections, freePort } from "./loopback-port.ts"
 
 /** Above what a database takes to start on a machine that does other things too. */
 export const DATABASE_START_MS_MAX = 30_000
@@ -89,7 +90,7 @@ GRANT ALL ON *.* TO '${DATABASE_USER}'@'%';
     const child = Bun.spawn([...command], { cwd: folder, stdin: "ignore", stdout: "ignore", stderr: "ignore" })
     const server = new DatabaseServer(folder, port, child)
     const deadlineMs = performance.now() + DATABASE_START_MS_MAX
-    while (!(await accepts(port))) {
+    while (!(await acceptsConnections(port))) {
       if (child.exitCode !== null || performance.now() > deadlineMs) {
         await server[Symbol.asyncDispose]()
         throw new Error(`${command.join(" ")} did not start`)
@@ -118,22 +119,4 @@ export async function run(command: readonly string[], input: string | Uint8Array
   const [output, complaints] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   if ((await child.exited) !== 0) throw new Error(`${command.join(" ")}: ${complaints || output}`)
   return output
-}
-
-async function accepts(port: number): Promise<boolean> {
-  try {
-    const client = await RawClient.connect(port)
-    client.close()
-    return true
-  } catch {
-    // Not listening yet; asked again.
-    return false
-  }
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
 }

@@ -6,8 +6,8 @@
  * ```
  */
 import { fieldOf, type RawMessage, readHead, readMessage } from "./http-message.ts"
-import { RawSocket, rawSocketHandlers } from "./raw-socket.ts"
-import { waitUntil } from "./wait-until.ts"
+import { awaitElement, RawService } from "./raw-service.ts"
+import { RawSocket } from "./raw-socket.ts"
 
 export interface UpstreamRequest extends RawMessage {
   readonly method: string
@@ -71,12 +71,10 @@ export class UpstreamConnection extends RawSocket {
   }
 }
 
-export class ScriptedUpstream implements AsyncDisposable {
-  readonly connections: UpstreamConnection[] = []
+export class ScriptedUpstream extends RawService<UpstreamConnection> {
   /** Of all connections, in order of arrival. */
   readonly requests: UpstreamRequest[] = []
-  readonly port: number
-  readonly #listener: Bun.TCPSocketListener<RawSocket>
+  readonly #script: UpstreamScript
 
   /** @param script what to do; a function is its `onRequest`. Default: 200 `ok` to everything. */
   static start(script: UpstreamScript | ((exchange: UpstreamExchange) => void) = answerOk): ScriptedUpstream {
@@ -84,62 +82,23 @@ export class ScriptedUpstream implements AsyncDisposable {
   }
 
   private constructor(script: UpstreamScript) {
-    const { connections, requests } = this
-    const onRequest = (exchange: UpstreamExchange) => {
-      requests.push(exchange.request)
-      script.onRequest?.(exchange)
-    }
-    this.#listener = Bun.listen<RawSocket>({
-      hostname: "127.0.0.1",
-      port: 0,
-      allowHalfOpen: true,
-      socket: {
-        ...rawSocketHandlers,
-        open(socket) {
-          const connection = new UpstreamConnection(connections.length, script, onRequest)
-          socket.data = connection
-          connections.push(connection)
-          connection.attach(socket)
-          script.onConnection?.(connection)
-        },
-        // The gateway's FIN ends the connection, as with most services.
-        end(socket) {
-          socket.data.onEnd()
-          socket.data.halfClose()
-        },
-      },
+    super(true)
+    this.#script = script
+  }
+
+  protected override createConnection(index: number): UpstreamConnection {
+    return new UpstreamConnection(index, this.#script, (exchange) => {
+      this.requests.push(exchange.request)
+      this.#script.onRequest?.(exchange)
     })
-    this.port = this.#listener.port
   }
 
-  /** The one that came as number `index`; waits for it. */
-  async connection(index: number): Promise<UpstreamConnection> {
-    await waitUntil(() => this.connections.length > index, `upstream connection ${index}`)
-    const connection = this.connections[index]
-    if (connection === undefined) throw new Error("no such connection")
-    return connection
+  protected override onConnection(connection: UpstreamConnection): void {
+    this.#script.onConnection?.(connection)
   }
 
-  async request(index: number): Promise<UpstreamRequest> {
-    await waitUntil(() => this.requests.length > index, `upstream request ${index}`)
-    const request = this.requests[index]
-    if (request === undefined) throw new Error("no such request")
-    return request
-  }
-
-  /** Refuses new connections from now on; those that are open stay. */
-  stopListening(): void {
-    this.#listener.stop()
-  }
-
-  stop(): void {
-    this.#listener.stop(true)
-    for (const connection of this.connections) connection.close()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.stop()
-    await waitUntil(() => this.connections.every(({ isClosed }) => isClosed), "all upstream connections closed")
+  request(index: number): Promise<UpstreamRequest> {
+    return awaitElement(this.requests, index, "upstream request")
   }
 }
 

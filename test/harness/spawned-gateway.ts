@@ -1,10 +1,12 @@
 /**
  * `portcullis run` in a process of its own, reached as a user reaches it: a file, flags, ports, signals.
  */
+
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import type { ServingGateway } from "./gateway-under-test.ts"
+import { freePort } from "./loopback-port.ts"
 import { WAIT_MS_MAX } from "./raw-socket.ts"
 
 const { PATH = "", HOME = "" } = process.env
@@ -100,12 +102,4 @@ export class SpawnedGateway implements ServingGateway {
     await this.#child.exited
     for (const wake of this.#wake.splice(0)) wake()
   }
-}
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
 }

@@ -6,15 +6,12 @@
  * await using gateway = await startGateway(tcpRoutesTo(service.port))
  * ```
  */
-import { RawSocket, rawSocketHandlers } from "./raw-socket.ts"
+import { RawService } from "./raw-service.ts"
+import { RawSocket } from "./raw-socket.ts"
 import { yamlOf } from "./routes-to.ts"
-import { waitUntil } from "./wait-until.ts"
 
-export class TcpService implements AsyncDisposable {
-  /** In order of arrival. */
-  readonly connections: RawSocket[] = []
-  readonly port: number
-  readonly #listener: Bun.TCPSocketListener<RawSocket>
+export class TcpService extends RawService<RawSocket> {
+  readonly #onConnection: (connection: RawSocket) => void
 
   /** @param onConnection before anything is received */
   static start(onConnection: (connection: RawSocket) => void = () => {}): TcpService {
@@ -22,35 +19,16 @@ export class TcpService implements AsyncDisposable {
   }
 
   private constructor(onConnection: (connection: RawSocket) => void) {
-    this.#listener = Bun.listen<RawSocket>({
-      hostname: "127.0.0.1",
-      port: 0,
-      allowHalfOpen: true,
-      socket: {
-        ...rawSocketHandlers,
-        open: (socket) => {
-          const connection = new RawSocket()
-          socket.data = connection
-          connection.attach(socket)
-          this.connections.push(connection)
-          onConnection(connection)
-        },
-      },
-    })
-    this.port = this.#listener.port
+    super(false)
+    this.#onConnection = onConnection
   }
 
-  /** Connection number `index`, from 0; waits for it. */
-  async connection(index = 0): Promise<RawSocket> {
-    await waitUntil(() => this.connections.length > index, `connection ${index} of the service`)
-    const connection = this.connections[index]
-    if (connection === undefined) throw new Error("no such connection")
-    return connection
+  protected override createConnection(): RawSocket {
+    return new RawSocket()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const connection of this.connections) connection.close()
-    this.#listener.stop(true)
+  protected override onConnection(connection: RawSocket): void {
+    this.#onConnection(connection)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Configurations with TLS servers on port 443, and the Secrets they are served with. */
 import type { IssuedCertificate } from "../../src/security/development-pki.ts"
+import { SERVICE_HOST, serviceYaml, virtualServiceYaml, yamlOf } from "./routes-to.ts"
 
 export interface TlsServerExample {
   readonly hosts: readonly string[]
@@ -47,6 +48,16 @@ export function tlsSecretYaml(name: string, issued: IssuedCertificate, authority
     ...(authorityPem === "" ? {} : { "ca.crt": authorityPem }),
     ...(listsPem === "" ? {} : { "ca.crl": listsPem }),
   })
+}
+
+/** Every HTTPS request of one host to a service on a loopback port. */
+export function tlsRoutesTo(host: string, issued: IssuedCertificate, port: number): string {
+  return yamlOf(
+    tlsGatewayYaml([{ hosts: [host], tls: "{ mode: SIMPLE, credentialName: a }" }]),
+    tlsSecretYaml("a", issued),
+    serviceYaml(SERVICE_HOST, [port]),
+    virtualServiceYaml("all", ["*"], `- route: [{ destination: { host: ${SERVICE_HOST} } }]`),
+  )
 }
 
 /** A VirtualService whose only answer is its own name: what shows which virtual host a request reached. */
