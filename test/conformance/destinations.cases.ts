@@ -1,4 +1,4 @@
-/** `http.route`: destinations, ports, subsets, weights (Istio semantics sheet 3.1, 7). Shares are `weights.test.ts`. */
+/** `http.route`: destinations, ports, subsets, weights (Istio semantics sheet 3.1, 7). Shares are `shares.test.ts`. */
 import { type CaseGroup, type Exchange, goes, TO_EMPTY } from "./conformance-case.ts"
 
 const route = (destinations: string) => `- route: [${destinations}]`

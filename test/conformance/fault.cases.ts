@@ -1,4 +1,4 @@
-/** `http.fault` (Istio semantics sheet 3.7). Shares are `percentages.test.ts`. */
+/** `http.fault` (Istio semantics sheet 3.7). Shares are `shares.test.ts`. */
 import { type CaseGroup, type Exchange, goes, TO_ONE } from "./conformance-case.ts"
 
 const fault = (how: string, more = "") => `- fault: { ${how} }\n  ${more}${TO_ONE}`
