@@ -10,6 +10,7 @@ import { loadConfiguration } from "../config/load-configuration.ts"
 import type { ReadingMemory } from "../config/parse-resources.ts"
 import type { Resource } from "../config/resources.ts"
 import type { SourceFile } from "../config/source-text.ts"
+import type { PipeContents } from "../config/sources.ts"
 import { runInSlices } from "../config/time-slices.ts"
 import { type LoadedCredentials, loadingCredentials, noCredentials } from "../security/load-credentials.ts"
 import { Secrets } from "../security/secrets.ts"
@@ -32,6 +33,7 @@ export class ConfigurationLoader {
   readonly #secretsFolder: string
   #secrets: Secrets
   readonly #documents: ReadingMemory = new DocumentMemory()
+  readonly #pipes: PipeContents = new Map()
   /** stdin ends only once: a reload reads again what came the first time. */
   #stdin: Promise<Uint8Array> | null = null
 
@@ -53,7 +55,7 @@ export class ConfigurationLoader {
    * otherwise be missing to each of its VirtualServices, and the one real error be lost among hundreds.
    */
   async load(): Promise<LoadedConfiguration> {
-    const loaded = await loadConfiguration(this.#files, () => this.#readStdin(), this.#documents)
+    const loaded = await loadConfiguration(this.#files, () => this.#readStdin(), this.#documents, this.#pipes)
     const { files } = loaded
     const credentials = noCredentials.byChain
     if (hasErrors(loaded.diagnostics)) return { snapshot: null, credentials, diagnostics: loaded.diagnostics, files }

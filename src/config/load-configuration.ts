@@ -5,7 +5,7 @@ import type { Diagnostic } from "./diagnostics.ts"
 import { parsingResources, type ReadingMemory } from "./parse-resources.ts"
 import type { Resource } from "./resources.ts"
 import type { SourceFile } from "./source-text.ts"
-import { readSources } from "./sources.ts"
+import { type PipeContents, readSources } from "./sources.ts"
 import { runInSlices } from "./time-slices.ts"
 
 export interface LoadedConfiguration {
@@ -21,13 +21,15 @@ export interface LoadedConfiguration {
  * @param paths as given with `-f`.
  * @param readStdin what `-` reads.
  * @param memory of the last load, for the next.
+ * @param pipes of earlier loads, for this one and the next.
  */
 export async function loadConfiguration(
   paths: readonly string[],
   readStdin: () => Promise<Uint8Array> = () => Bun.stdin.bytes(),
   memory?: ReadingMemory,
+  pipes?: PipeContents,
 ): Promise<LoadedConfiguration> {
-  const sources = await readSources(paths, readStdin)
+  const sources = await readSources(paths, readStdin, undefined, pipes)
   const parsed = await runInSlices(parsingResources(sources.value, memory))
   return {
     resources: parsed.value,

@@ -42,7 +42,14 @@ interface FoundFile {
   readonly path: string
   /** Links followed. */
   readonly real: string
+  readonly isPipe: boolean
 }
+
+/**
+ * What pipes held, by their paths. A pipe ends only once: read again it would be empty, or not end at all because nobody
+ * writes any more.
+ */
+export type PipeContents = Map<string, Uint8Array>
 
 type Content = { readonly bytes: Uint8Array } | { readonly isTooLarge: true } | { readonly error: unknown }
 
@@ -51,13 +58,15 @@ type Content = { readonly bytes: Uint8Array } | { readonly isTooLarge: true } | 
  *
  * @param paths files, folders, or `-` for standard input.
  * @param readStdin called at most once, for `-`.
+ * @param pipes of earlier loads, for this one and the next.
  */
 export async function readSources(
   paths: readonly string[],
   readStdin: () => Promise<Uint8Array>,
   limits: SourceLimits = defaultSourceLimits,
+  pipes: PipeContents = new Map(),
 ): Promise<Diagnosed<readonly SourceFile[]>> {
-  const reader = new SourceReader(limits)
+  const reader = new SourceReader(limits, pipes)
   let stdinRead = false
   for (const path of paths) {
     if (path !== "-") {
@@ -76,10 +85,12 @@ class SourceReader {
   readonly #limits: SourceLimits
   /** Real paths: a link beside its target, or a folder inside a named folder, is one file. */
   readonly #seen = new Set<string>()
+  readonly #pipes: PipeContents
   #tooMany = false
 
-  constructor(limits: SourceLimits) {
+  constructor(limits: SourceLimits, pipes: PipeContents) {
     this.#limits = limits
+    this.#pipes = pipes
   }
 
   /** A path that the user wrote: a folder, or a file of any name. */
@@ -131,7 +142,7 @@ class SourceReader {
       if (entry.isFile()) {
         if (!configurationFile.test(name)) continue
         found++
-        files.push({ path, real: join(real, name) })
+        files.push({ path, real: join(real, name), isPipe: false })
         if (files.length < filesAtOnce) continue
       }
       await this.#addFiles(files)
@@ -151,7 +162,8 @@ class SourceReader {
   async #addFile(path: string, kind: "file" | "pipe"): Promise<void> {
     try {
       // The link of a pipe without a name leads nowhere.
-      await this.#addFiles([{ path, real: kind === "pipe" ? path : await realpath(path) }])
+      const isPipe = kind === "pipe"
+      await this.#addFiles([{ path, real: isPipe ? path : await realpath(path), isPipe }])
     } catch (error) {
       this.#reportUnreadable(path, error)
     }
@@ -167,7 +179,7 @@ class SourceReader {
         return
       }
       const batch = left.splice(0, room)
-      const contents = await Promise.all(batch.map(({ real }) => this.#read(real)))
+      const contents = await Promise.all(batch.map((file) => this.#read(file)))
       for (const [index, { path, real }] of batch.entries()) {
         this.#seen.add(real)
         this.#addContent(path, contents[index])
@@ -175,13 +187,22 @@ class SourceReader {
     }
   }
 
-  async #read(real: string): Promise<Content> {
+  async #read({ real, isPipe }: FoundFile): Promise<Content> {
     try {
+      if (isPipe) return { bytes: await this.#readPipe(real) }
       if ((await stat(real)).size > this.#limits.fileBytesMax) return { isTooLarge: true }
       return { bytes: await readFile(real) }
     } catch (error) {
       return { error }
     }
+  }
+
+  async #readPipe(path: string): Promise<Uint8Array> {
+    const known = this.#pipes.get(path)
+    if (known !== undefined) return known
+    const bytes = await readFile(path)
+    this.#pipes.set(path, bytes)
+    return bytes
   }
 
   #addContent(path: string, content: Content | undefined): void {
