@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { Route, Snapshot } from "../compile/snapshot.ts"
+import type { Route, Snapshot, VirtualHost } from "../compile/snapshot.ts"
 import { runAtOnce } from "../config/steps.ts"
 import { snapshotOf } from "../explain/explain.fixture.ts"
 import { RouteCounts } from "./route-counts.ts"
@@ -7,27 +7,38 @@ import { RouteCounts } from "./route-counts.ts"
 const rule = (name: string, path: string) =>
   `    - { name: "${name}", match: [{ uri: { exact: ${path} } }], directResponse: { status: 200 } }`
 
-function snapshotWith(...rules: readonly string[]): Snapshot {
-  return snapshotOf(`
+const gateway = `
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: edge }
 spec: { servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+`
+
+function virtualService(name: string, hosts: readonly string[], rules: readonly string[]): string {
+  return `
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: shop }
+metadata: { name: ${name} }
 spec:
-  hosts: [shop.example]
+  hosts: [${hosts.join(", ")}]
   gateways: [edge]
   http:
 ${rules.join("\n")}
-`)
+`
+}
+
+function snapshotWith(...rules: readonly string[]): Snapshot {
+  return snapshotOf(gateway + virtualService("shop", ["shop.example"], rules))
+}
+
+function virtualHostsOf(snapshot: Snapshot): readonly VirtualHost[] {
+  const chain = snapshot.listeners[0]?.filterChains[0]
+  return chain?.kind === "http" ? chain.routes.virtualHosts : []
 }
 
 function routesOf(snapshot: Snapshot): readonly Route[] {
-  const chain = snapshot.listeners[0]?.filterChains[0]
-  return chain?.kind === "http" ? (chain.routes.virtualHosts[0]?.routes ?? []) : []
+  return virtualHostsOf(snapshot)[0]?.routes ?? []
 }
 
 test("responses count by rule and class; no response is neither kind of error", () => {
@@ -71,4 +82,32 @@ test("what is counted for either configuration while counts are handed over is i
   // An exchange that began under the old configuration ends.
   counts.count(old, 200)
   expect(counts.of(route)?.total).toBe(6)
+})
+
+test("a rule that several virtual hosts share is handed over once, whether they still share it or not", () => {
+  const both = virtualService("both", ["a.example", "b.example"], [rule("", "/x")])
+  const sharing = () => snapshotOf(gateway + both + virtualService("one", ["b.example"], [rule("", "/y")]))
+  // The older VirtualService comes first: now the rule stands at another place of one of the two virtual hosts.
+  const apart = () => snapshotOf(gateway + virtualService("aaa", ["b.example"], [rule("", "/y")]) + both)
+  const sharedOf = (snapshot: Snapshot) =>
+    new Set(
+      virtualHostsOf(snapshot).flatMap(({ routes }) =>
+        routes.filter(({ virtualService: { name } }) => name === "both"),
+      ),
+    )
+  const counts = new RouteCounts()
+  const totalOf = (snapshot: Snapshot) => [...sharedOf(snapshot)].map((route) => counts.of(route)?.total ?? 0)
+
+  let snapshot = sharing()
+  for (const route of sharedOf(snapshot)) for (let time = 0; time < 3; time++) counts.count(route, 200)
+  expect(totalOf(snapshot)).toEqual([3])
+  for (let reload = 0; reload < 3; reload++) {
+    const next = sharing()
+    runAtOnce(counts.adopting(snapshot, next))
+    snapshot = next
+    expect(totalOf(snapshot)).toEqual([3])
+  }
+  const next = apart()
+  runAtOnce(counts.adopting(snapshot, next))
+  expect(totalOf(next)).toEqual([3, 0])
 })

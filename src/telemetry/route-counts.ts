@@ -47,11 +47,15 @@ export class RouteCounts {
       }
     }
     if (known.size === 0) return
+    // Virtual hosts may share a rule: what it counted is handed over once, however many names it goes by.
+    const handedOver = new Set<RouteCount>()
     for (const [configuration, host] of virtualHostsOf(next)) {
       yield
       for (const [identity, route] of identifiedRoutes(configuration, host)) {
         const counted = known.get(identity)
-        if (counted !== undefined) this.#join(route, counted)
+        if (counted === undefined || handedOver.has(counted)) continue
+        handedOver.add(counted)
+        this.#join(route, counted)
       }
     }
   }
