@@ -10,7 +10,8 @@ import type { ClusterSpec } from "../compile/snapshot.ts"
 import { type ClientConnectionOwner, H1ClientConnection } from "../http/h1/client-connection.ts"
 import type { HttpLimits } from "../http/limits.ts"
 import type { UpstreamFailure } from "../http/stream.ts"
-import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
+import type { TimerWheel } from "../net/timer-wheel.ts"
+import { ConnectAttempt } from "./connect-attempt.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
 import { ConnectionCounts, PendingRequests } from "./pool-books.ts"
@@ -149,11 +150,9 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
   #connect(): void {
     this.#connections.started()
     this.#endpoint.clusterStats.upstreamCxHttp1Total++
-    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec.connectTimeoutMs)
     const { address, port } = this.#endpoint
-    attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
-      attempt.fail(reason),
-    )
+    const attempt = new H1ConnectAttempt(this, this.#environment.wheel, this.#spec.connectTimeoutMs)
+    attempt.begin((onFailed) => this.#transport.connect(address, port, this.#identity, attempt.connection, onFailed))
   }
 
   /** @param reason Envoy's transport failure reason; "" = it took too long */
@@ -215,44 +214,27 @@ export class H1Pool implements HttpPool, ClientConnectionOwner {
   }
 }
 
-/** A connection on its way: it opens, fails, or takes too long; whichever is first counts. */
-class ConnectAttempt implements ClientConnectionOwner {
+/** What a connection tells of itself, from its beginning on. */
+class H1ConnectAttempt extends ConnectAttempt implements ClientConnectionOwner {
   readonly connection: H1ClientConnection
-  cancelConnect: (() => void) | null = null
   readonly #pool: H1Pool
-  readonly #wheel: TimerWheel
-  readonly #deadline: Deadline
-  #isOver = false
-  #isOpen = false
 
   constructor(pool: H1Pool, wheel: TimerWheel, connectTimeoutMs: number) {
+    super(wheel, connectTimeoutMs)
     this.#pool = pool
-    this.#wheel = wheel
     this.connection = new H1ClientConnection(this)
-    this.#deadline = new Deadline(() => {
-      this.cancelConnect?.()
-      this.fail("")
-    })
-    wheel.set(this.#deadline, connectTimeoutMs)
   }
 
   get limits(): HttpLimits {
     return this.#pool.limits
   }
 
-  /** @param reason "" = it took too long */
-  fail(reason: string): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#wheel.clear(this.#deadline)
+  protected override onFailed(reason: string): void {
     this.#pool.onConnectFailed(reason)
   }
 
   onConnected(connection: H1ClientConnection): void {
-    this.#isOver = true
-    this.#isOpen = true
-    this.#wheel.clear(this.#deadline)
-    this.#pool.onConnected(connection)
+    if (this.open()) this.#pool.onConnected(connection)
   }
 
   onIdle(connection: H1ClientConnection): void {
@@ -260,6 +242,6 @@ class ConnectAttempt implements ClientConnectionOwner {
   }
 
   onClosed(connection: H1ClientConnection): void {
-    if (this.#isOpen) this.#pool.onClosed(connection)
+    if (this.isOpen) this.#pool.onClosed(connection)
   }
 }

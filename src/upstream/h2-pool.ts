@@ -13,7 +13,8 @@ import { Http2ClientConnection, type Http2ClientOwner } from "../http/h2/client-
 import type { Http2ClientStream } from "../http/h2/client-stream.ts"
 import type { HttpLimits } from "../http/limits.ts"
 import type { UpstreamFailure } from "../http/stream.ts"
-import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
+import type { TimerWheel } from "../net/timer-wheel.ts"
+import { ConnectAttempt } from "./connect-attempt.ts"
 import type { Endpoint } from "./endpoint.ts"
 import type { PoolEnvironment } from "./h1-pool.ts"
 import type { HttpPool, UpstreamRequester } from "./http-pool.ts"
@@ -185,11 +186,9 @@ export class H2Pool implements HttpPool {
   #connect(): void {
     this.#connections.started()
     this.#endpoint.clusterStats.upstreamCxHttp2Total++
-    const attempt = new ConnectAttempt(this, this.#environment.wheel, this.#spec)
     const { address, port } = this.#endpoint
-    attempt.cancelConnect = this.#transport.connect(address, port, this.#identity, attempt.connection, (reason) =>
-      attempt.fail(reason),
-    )
+    const attempt = new H2ConnectAttempt(this, this.#environment.wheel, this.#spec)
+    attempt.begin((onFailed) => this.#transport.connect(address, port, this.#identity, attempt.connection, onFailed))
   }
 
   /** @param reason Envoy's transport failure reason; "" = it took too long */
@@ -227,29 +226,20 @@ export class H2Pool implements HttpPool {
   }
 }
 
-/** A connection, and how it came about: it becomes ready, fails, or takes too long; whichever is first counts. */
-class ConnectAttempt implements Http2ClientOwner {
+/** What a connection tells of itself, from its beginning on; it has come about with the service's SETTINGS. */
+class H2ConnectAttempt extends ConnectAttempt implements Http2ClientOwner {
   readonly connection: Http2ClientConnection
-  cancelConnect: (() => void) | null = null
   readonly #pool: H2Pool
   readonly #wheel: TimerWheel
-  readonly #deadline: Deadline
   readonly #limits: ConnectionLimits
   #probe: Http2Probe | null = null
-  #isOver = false
-  #isReady = false
 
   constructor(pool: H2Pool, wheel: TimerWheel, { connectTimeoutMs, limits }: H2PoolSpec) {
+    super(wheel, connectTimeoutMs)
     this.#pool = pool
     this.#wheel = wheel
     this.#limits = limits
     this.connection = new Http2ClientConnection(this)
-    this.#deadline = new Deadline(() => {
-      this.cancelConnect?.()
-      this.fail("")
-      this.connection.terminate()
-    })
-    wheel.set(this.#deadline, connectTimeoutMs)
   }
 
   get limits(): HttpLimits {
@@ -264,19 +254,14 @@ class ConnectAttempt implements Http2ClientOwner {
     return this.#limits.maxConcurrentStreams
   }
 
-  /** @param reason "" = it took too long */
-  fail(reason: string): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#wheel.clear(this.#deadline)
+  protected override onFailed(reason: string): void {
     this.#pool.onConnectFailed(reason)
+    // It may be open, and only its SETTINGS be missing.
+    this.connection.terminate()
   }
 
   onReady(connection: Http2ClientConnection): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#isReady = true
-    this.#wheel.clear(this.#deadline)
+    if (!this.open()) return
     const { http2KeepAlive } = this.#limits
     if (http2KeepAlive !== null) {
       this.#probe = new Http2Probe(connection, http2KeepAlive, this.#wheel, () => this.#pool.onUnanswered())
@@ -285,16 +270,16 @@ class ConnectAttempt implements Http2ClientOwner {
   }
 
   onStreamClosed(): void {
-    if (this.#isReady) this.#pool.onStreamClosed()
+    if (this.isOpen) this.#pool.onStreamClosed()
   }
 
   onLeaving(connection: Http2ClientConnection): void {
-    if (this.#isReady) this.#pool.onLeaving(connection)
+    if (this.isOpen) this.#pool.onLeaving(connection)
   }
 
   onClosed(connection: Http2ClientConnection): void {
     this.#probe?.stop()
-    if (this.#isReady) this.#pool.onClosed(connection)
+    if (this.isOpen) this.#pool.onClosed(connection)
     else this.fail(NOT_HTTP2)
   }
 }
