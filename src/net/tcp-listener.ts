@@ -8,6 +8,8 @@ import { isUnixAddress, unixPathOf } from "./unix-socket.ts"
 export interface BoundSocket extends SharedListener {
   readonly address: string
   readonly port: number
+  /** Others may listen on the port as well; never so with a unix socket. */
+  readonly isShared: boolean
   /** This process may bind the port anew, before this socket is closed. Only for ports that are shared. */
   release(): void
   /** Accepts nothing more; open connections stay. */
@@ -87,6 +89,7 @@ function bindOne(address: string, port: number, acceptor: Acceptor): BoundSocket
     return {
       address,
       port: boundPort,
+      isShared: sharedPorts !== null && !isUnixAddress(address),
       get fd() {
         return fdOf(listener)
       },

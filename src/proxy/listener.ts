@@ -163,7 +163,7 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
    * over: until then connections are accepted, each for one answer.
    */
   drain(): void {
-    const control = this.#sharedPorts?.control ?? null
+    const control = this.#control
     if (control === null) {
       this.#stopListening()
       for (const connection of this.#inspected) connection.drain()
@@ -181,8 +181,13 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
     this.#stopListening()
   }
 
+  /** null = there is nobody to hand over to. */
+  get #control(): ReusePortControl | null {
+    return this.#sockets.some(({ isShared }) => isShared) ? (this.#sharedPorts?.control ?? null) : null
+  }
+
   #stopListening(): void {
-    const control = this.#sharedPorts?.control ?? null
+    const control = this.#control
     for (const socket of this.#sockets) {
       if (control === null) socket.stop()
       else closeSteered(socket, control)

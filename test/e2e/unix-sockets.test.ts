@@ -7,6 +7,8 @@ import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { ReusePortControl } from "../../src/net/reuse-port-control.ts"
+import { SharedPorts } from "../../src/net/shared-ports.ts"
 import { startGateway } from "../harness/gateway-under-test.ts"
 import { RawSocket, rawSocketHandlers } from "../harness/raw-socket.ts"
 import { serviceYaml, virtualServiceYaml, yamlOf } from "../harness/routes-to.ts"
@@ -18,14 +20,14 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-function gatewayYaml(bind: string, protocol: "HTTP" | "TCP"): string {
+function gatewayYaml(bind: string, protocol: "HTTP" | "TCP", port = 0): string {
   return `
 apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: edge }
 spec:
   servers:
-    - port: { number: 0, name: main, protocol: ${protocol} }
+    - port: { number: ${port}, name: main, protocol: ${protocol} }
       bind: "${bind}"
       hosts: ["*"]
 `
@@ -80,6 +82,26 @@ describe("HTTP over a unix socket", () => {
     expect(await curl("--abstract-unix-socket", name)).toBe("ok")
     expect(existsSync(`@${name}`)).toBe(false)
   })
+
+  test.skipIf(process.platform !== "linux")(
+    "the path passes to another listener at once, also with --reuse-port",
+    async () => {
+      const path = join(folder, "passed.sock")
+      const control = ReusePortControl.open()
+      if (typeof control === "string") throw new Error(control)
+      const yamlFor = (port: number) =>
+        yamlOf(
+          gatewayYaml(`unix://${path}`, "HTTP", port),
+          virtualServiceYaml("routes", ["*"], `- directResponse: { status: 200, body: { string: "${port}" } }`),
+        )
+      await using gateway = await startGateway(yamlFor(80), { sharedPorts: new SharedPorts(control) })
+      expect(await curl("--unix-socket", path)).toBe("80")
+      await gateway.apply(yamlFor(81))
+      expect(await curl("--unix-socket", path)).toBe("81")
+      await gateway.stop()
+      expect(existsSync(path)).toBe(false)
+    },
+  )
 
   test("a path that is taken is refused in words that help", async () => {
     const path = join(folder, "taken.sock")

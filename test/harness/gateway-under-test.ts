@@ -14,6 +14,7 @@ import type { Resource } from "../../src/config/resources.ts"
 import { runAtOnce, type Steps } from "../../src/config/steps.ts"
 import type { DemoService } from "../../src/demo/demo.ts"
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../../src/http/limits.ts"
+import type { SharedPorts } from "../../src/net/shared-ports.ts"
 import { DEFAULT_TLS_LIMITS, type TlsLimits } from "../../src/net/tls-limits.ts"
 import { Gateway, type RunSteps } from "../../src/proxy/gateway.ts"
 import { type LoadedCredentials, loadCredentials } from "../../src/security/load-credentials.ts"
@@ -52,6 +53,8 @@ export interface GatewayUnderTestOptions {
   readonly bindAddresses?: readonly string[]
   /** Serves a configuration with errors too, as Istio would: to see what becomes of a name that nobody defines. */
   readonly acceptsErrors?: boolean
+  /** As with `--reuse-port`; default: the ports are its own. */
+  readonly sharedPorts?: SharedPorts
 }
 
 export class GatewayUnderTest implements ServingGateway {
@@ -77,6 +80,7 @@ export class GatewayUnderTest implements ServingGateway {
       counters: this.counters,
       limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
       tlsLimits: { ...DEFAULT_TLS_LIMITS, ...options.tlsLimits },
+      sharedPorts: options.sharedPorts ?? null,
     })
   }
 
