@@ -171,10 +171,10 @@ function answerLogging(context: Context, gateway: RunningGateway): Response {
 async function answerReload(context: Context, gateway: RunningGateway): Promise<Response> {
   const outcome = await gateway.reload()
   if (wantsJson(context)) return json(context, outcome, outcome.ok ? 200 : 422)
-  return context.text(
-    `${outcome.ok ? "OK" : "the running configuration is unchanged"}\n${outcome.problems}`,
-    outcome.ok ? 200 : 422,
-  )
+  const refusal = outcome.isInForce
+    ? "the new configuration is in force, but not all of it is listened on"
+    : "the running configuration is unchanged"
+  return context.text(`${outcome.ok ? "OK" : refusal}\n${outcome.problems}`, outcome.ok ? 200 : 422)
 }
 
 function answerQuit(context: Context, gateway: RunningGateway): Response {

@@ -102,7 +102,12 @@ describe("pages", () => {
   })
 
   test("/server_info tells the version, the state and how the last reload went", async () => {
-    gateway.lastReload = { atUnixMs: 1_767_323_045_678, ok: false, problems: "routes.yaml:1:1: error[P1001]: no\n" }
+    gateway.lastReload = {
+      atUnixMs: 1_767_323_045_678,
+      ok: false,
+      isInForce: false,
+      problems: "routes.yaml:1:1: error[P1001]: no\n",
+    }
     const answer = await get("/server_info")
     expect(answer.type).toBe("application/json")
     expect(JSON.parse(answer.body)).toMatchObject({
@@ -212,11 +217,22 @@ describe("pages", () => {
 
   test("POST /reload says what was wrong, with 422", async () => {
     expect(await post("/reload")).toMatchObject({ status: 200, body: "OK\n" })
-    gateway.reloadOutcome = { atUnixMs: 0, ok: false, problems: "a.yaml:1:1: error[P1001]: no\n" }
+    const problems = "a.yaml:1:1: error[P1001]: no\n"
+    gateway.reloadOutcome = { atUnixMs: 0, ok: false, isInForce: false, problems }
     const answer = await post("/reload")
     expect(answer.status).toBe(422)
-    expect(answer.body).toContain("a.yaml:1:1: error[P1001]: no\n")
+    expect(answer.body).toBe(`the running configuration is unchanged\n${problems}`)
     expect(JSON.parse((await post("/reload?format=json")).body)).toMatchObject({ ok: false })
+  })
+
+  test("POST /reload does not say that nothing changed where a port could not be bound", async () => {
+    const problems = "cannot listen on 0.0.0.0:81: in use\n"
+    gateway.reloadOutcome = { atUnixMs: 0, ok: false, isInForce: true, problems }
+    const { status, body } = await post("/reload")
+    expect([status, body]).toEqual([
+      422,
+      `the new configuration is in force, but not all of it is listened on\n${problems}`,
+    ])
   })
 
   test("an unknown path lists what there is", async () => {

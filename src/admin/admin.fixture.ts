@@ -177,7 +177,7 @@ export class FakeGateway implements RunningGateway {
   readonly counters = new Counters()
   readonly log = createLog({ level: "info", format: "text", write: () => {} })
   lastReload: ReloadOutcome | null = null
-  reloadOutcome: ReloadOutcome = { atUnixMs: 1_767_323_045_678, ok: true, problems: "" }
+  reloadOutcome: ReloadOutcome = { atUnixMs: 1_767_323_045_678, ok: true, isInForce: true, problems: "" }
   readonly calls: string[] = []
   readonly quitCalled = Promise.withResolvers<void>()
 

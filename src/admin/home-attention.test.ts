@@ -47,11 +47,13 @@ test("where all is well nothing is said", () => {
 
 describe("what is not well", () => {
   test("a refused reload", () => {
-    const refused = { atUnixMs: 0, ok: false, problems: "" }
+    const refused = { atUnixMs: 0, ok: false, isInForce: false, problems: "" }
     expect(attention({ lastReload: refused })).toEqual([
       "bad the last reload was refused, the configuration before it serves",
     ])
     expect(attention({ lastReload: { ...refused, ok: true } })).toEqual([])
+    // What is not bound has a line of its own.
+    expect(attention({ lastReload: { ...refused, isInForce: true } })).toEqual([])
   })
 
   test("a listener that is not bound; none at all", () => {

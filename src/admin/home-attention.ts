@@ -27,7 +27,7 @@ export function attentionOf(gateway: Watched, nowUnixMs: number): readonly Atten
   }
   if (snapshot.listeners.length === 0)
     found.push({ degree: "warn", text: "nothing is listened on: there is no Gateway" })
-  if (lastReload?.ok === false) {
+  if (lastReload?.ok === false && !lastReload.isInForce) {
     found.push({ degree: "bad", text: "the last reload was refused, the configuration before it serves" })
   }
   add("bad", "not bound", unbound)

@@ -74,7 +74,8 @@ describe("what the page shows", () => {
   })
 
   test("the last reload with what was wrong", async () => {
-    gateway.reloadOutcome = { atUnixMs: nowUnixMs, ok: false, problems: 'routes.yaml:3:1: error[P2001]: "<b>"\n' }
+    const problems = 'routes.yaml:3:1: error[P2001]: "<b>"\n'
+    gateway.reloadOutcome = { atUnixMs: nowUnixMs, ok: false, isInForce: false, problems }
     await gateway.reload()
     expect(page()).toContain("The last reload, at 2026-01-02 03:04:05 UTC")
     expect(page()).toContain("<pre>routes.yaml:3:1: error[P2001]: &quot;&lt;b&gt;&quot;\n</pre>")

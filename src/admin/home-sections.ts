@@ -14,9 +14,10 @@ const dayMs = 86_400_000
 export function reloadSection(lastReload: ReloadOutcome | null, loadedUnixMs: number): Markup {
   const loaded = html`<p>The running configuration was loaded at ${timeText(loadedUnixMs)}.</p>`
   if (lastReload === null) return html`<h2>Configuration</h2>${loaded}`
-  const outcome = lastReload.ok
-    ? html`<span class="good">was taken</span>`
+  const refused = lastReload.isInForce
+    ? html`<span class="bad">was taken, but not all of it is listened on</span>`
     : html`<span class="bad">was refused: the one before keeps serving</span>`
+  const outcome = lastReload.ok ? html`<span class="good">was taken</span>` : refused
   const problems = lastReload.problems === "" ? noMarkup : html`<pre>${lastReload.problems}</pre>`
   return html`<h2>Configuration</h2>${loaded}
     <p>The last reload, at ${timeText(lastReload.atUnixMs)}, ${outcome}.</p>${problems}`

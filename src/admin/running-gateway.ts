@@ -72,6 +72,8 @@ export interface CertificateView {
 export interface ReloadOutcome {
   readonly atUnixMs: number
   readonly ok: boolean
+  /** What was loaded is in force; where that is not `ok`, without the listeners that could not be bound. */
+  readonly isInForce: boolean
   /** Rendered diagnostics and bind failures; "" when there are none. */
   readonly problems: string
 }

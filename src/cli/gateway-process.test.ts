@@ -129,7 +129,7 @@ describe("reloading", () => {
     const { gateway, engine, counters, printed, messages } = setUp(async () => configurations.shift() ?? broken)
     await gateway.start()
     const outcome = await gateway.reload()
-    expect(outcome.ok).toBe(false)
+    expect(outcome).toMatchObject({ ok: false, isInForce: false })
     expect(outcome.problems).toContain("error[P2001]")
     expect(engine.applied).toEqual([snapshot])
     expect(gateway).toMatchObject({ snapshot, isReady: true, lastReload: outcome })
@@ -142,7 +142,11 @@ describe("reloading", () => {
     const { gateway, engine, counters } = setUp(async () => good(sampleSnapshot()))
     await gateway.start()
     engine.failures = ["cannot listen on 0.0.0.0:81: in use"]
-    expect(await gateway.reload()).toMatchObject({ ok: false, problems: "cannot listen on 0.0.0.0:81: in use\n" })
+    expect(await gateway.reload()).toMatchObject({
+      ok: false,
+      isInForce: true,
+      problems: "cannot listen on 0.0.0.0:81: in use\n",
+    })
     expect(gateway.isReady).toBe(false)
     expect(counters.configReloadFailures).toBe(1)
     engine.failures = []

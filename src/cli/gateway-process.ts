@@ -183,7 +183,7 @@ export class GatewayProcess implements RunningGateway {
       return await this.#replaceConfiguration()
     } catch (error) {
       this.#reportBug("configuration not reloaded: internal error", error)
-      return this.#finishReload(false, "portcullis: internal error, see the log\n")
+      return this.#finishReload({ ok: false, isInForce: false, problems: "portcullis: internal error, see the log\n" })
     }
   }
 
@@ -216,7 +216,7 @@ export class GatewayProcess implements RunningGateway {
       this.log.error(
         `configuration not reloaded, the old one keeps serving: ${summarizeDiagnostics(loaded.diagnostics)}`,
       )
-      return this.#finishReload(false, diagnostics)
+      return this.#finishReload({ ok: false, isInForce: false, problems: diagnostics })
     }
     // Asked to end while it loaded: ports that were given up must not be bound again.
     if (this.#state !== "LIVE") return this.#refuseReload()
@@ -228,17 +228,19 @@ export class GatewayProcess implements RunningGateway {
       routes: loaded.snapshot.routeCount,
       ms: Math.round(performance.now() - startedAtMs),
     })
-    return this.#finishReload(failures.length === 0, diagnostics + failures.map((failure) => `${failure}\n`).join(""))
+    const problems = diagnostics + failures.map((failure) => `${failure}\n`).join("")
+    return this.#finishReload({ ok: failures.length === 0, isInForce: true, problems })
   }
 
   #refuseReload(): ReloadOutcome {
-    return { atUnixMs: Date.now(), ok: false, problems: `portcullis: no reload while ${this.#state}\n` }
+    const problems = `portcullis: no reload while ${this.#state}\n`
+    return { atUnixMs: Date.now(), ok: false, isInForce: false, problems }
   }
 
-  #finishReload(ok: boolean, problems: string): ReloadOutcome {
-    if (ok) this.counters.configReloads += 1
+  #finishReload(outcome: Omit<ReloadOutcome, "atUnixMs">): ReloadOutcome {
+    if (outcome.ok) this.counters.configReloads += 1
     else this.counters.configReloadFailures += 1
-    this.#lastReload = { atUnixMs: Date.now(), ok, problems }
+    this.#lastReload = { atUnixMs: Date.now(), ...outcome }
     return this.#lastReload
   }
 
