@@ -5,6 +5,7 @@
  */
 import { X509Certificate } from "node:crypto"
 import type { FilterChain, HttpFilterChain } from "../compile/snapshot.ts"
+import type { HandshakeResult } from "../net/tls-upgrade.ts"
 import type { CheckedCredentials } from "../security/check-credentials.ts"
 import { type ClientVerdict, judgeClient, refusalTexts } from "../security/client-certificate.ts"
 import { forwardedClientCert } from "../security/forwarded-client-cert.ts"
@@ -20,6 +21,8 @@ export type KnownCredentials = ReadonlyMap<FilterChain, CheckedCredentials>
 export interface ExplainedClient {
   /** null = no certificate is asked for. */
   readonly verdict: ClientVerdict | null
+  /** null = there is no TLS. */
+  readonly handshake: HandshakeResult | null
   /** Value of `x-forwarded-client-cert`; "" = none. */
   readonly forwardedClientCert: string
   /** Whether the handshake fails, so that no request comes through. */
@@ -59,24 +62,24 @@ export function explainClient(
     }
   }
   const policy = tls.clientCertificates
-  if (policy === null) return unasked(shown, "this server asks for none")
+  if (policy === null) return { ...unasked(shown, "this server asks for none"), handshake: ANONYMOUS_HANDSHAKE }
   const material = credentials?.material ?? null
   const [certificate = null] = shown
   const verificationError = certificate === null ? "" : whyUnverified(shown, material?.authoritiesPem ?? [], nowUnixMs)
-  const handshake = { alpnProtocol: "", peerCertificate: certificate, verificationError }
+  const handshake = { ...ANONYMOUS_HANDSHAKE, peerCertificate: certificate, verificationError }
   const verdict = judgeClient(handshake, policy, tls.mode === "mutual", nowUnixMs)
   switch (verdict.kind) {
     case "anonymous":
-      return known(verdict)
+      return { ...known(verdict), handshake }
     case "accepted": {
       const value = forwardedClientCert(verdict.certificate, verdict.names, material?.serverUris ?? [])
       const hasLists = (material?.revocationListsPem.length ?? 0) > 0
-      return { ...known(verdict, value), notes: hasLists ? ["revocation lists were not consulted"] : [] }
+      return { ...known(verdict, value), handshake, notes: hasLists ? ["revocation lists were not consulted"] : [] }
     }
     case "refused": {
       const isConnectionClosed = policy.rejection === "handshake"
       const what = isConnectionClosed ? "the handshake fails" : "nothing is routed"
-      return { ...known(verdict), isConnectionClosed, notes: [`${what}: ${refusalTexts[verdict.reason]}`] }
+      return { ...known(verdict), handshake, isConnectionClosed, notes: [`${what}: ${refusalTexts[verdict.reason]}`] }
     }
   }
 }
@@ -87,8 +90,17 @@ function unasked(shown: readonly X509Certificate[], why: string): ExplainedClien
 }
 
 function known(verdict: ClientVerdict | null, forwarded = ""): ExplainedClient {
-  return { verdict, forwardedClientCert: forwarded, isConnectionClosed: false, notes: [] }
+  return { verdict, handshake: null, forwardedClientCert: forwarded, isConnectionClosed: false, notes: [] }
 }
+
+/** What would be agreed on is for the client to say. */
+const ANONYMOUS_HANDSHAKE: HandshakeResult = Object.freeze({
+  alpnProtocol: "",
+  peerCertificate: null,
+  verificationError: "",
+  version: "",
+  cipherSuite: "",
+})
 
 /** BoringSSL's name of what is wrong, found in its order: whether there is a chain, what it is for, its time; "" = nothing. */
 function whyUnverified(

@@ -180,6 +180,7 @@ export function dryRun(
     localAddress: "127.0.0.1:0",
     directRemoteAddress: "127.0.0.1:0",
     serverName: request.serverName,
+    handshake: client.handshake,
   })
   const isTooLarge = request.headText.length > limits.headBytesMax
   const parsed = parseRequestHead(request.headText, stream.request, request.scheme, limits)

@@ -8,10 +8,21 @@
  * Bytes passed to a callback or a send are only valid during the call. Pausing is immediate: after `pause…` nothing
  * more is delivered until `resume…`.
  */
+import type { X509Certificate } from "node:crypto"
 import type { FaultAnswer } from "./h1/faults.ts"
 import type { RequestHead, ResponseHead } from "./message.ts"
 
-/** Who is connected to whom; fixed for a connection's life. */
+/** What the client's TLS handshake came to. */
+export interface Handshake {
+  /** The certificate the client showed, accepted or not; null = none. */
+  readonly peerCertificate: X509Certificate | null
+  /** `TLSv1.3` */
+  readonly version: string
+  /** OpenSSL's name of it. */
+  readonly cipherSuite: string
+}
+
+/** Who is connected to whom, and how; fixed for a connection's life. */
 export interface PeerAddresses {
   /** IP address of the client, without port. */
   readonly remoteIp: string
@@ -24,6 +35,8 @@ export interface PeerAddresses {
   readonly directRemoteAddress: string
   /** SNI of the handshake; "" without TLS. */
   readonly serverName: string
+  /** null = no TLS is terminated here. */
+  readonly handshake: Handshake | null
 }
 
 /** What the exchange may ask of the client's side. */

@@ -141,6 +141,7 @@ test("whatever the gateway announces upstream it understands itself, cut anywher
         localAddress: `x:${destinationPort}`,
         directRemoteAddress: "x:1",
         serverName: "",
+        handshake: null,
       }
       for (const version of [1, 2] as const) {
         const header = proxyHeader(version, peer)

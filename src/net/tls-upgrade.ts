@@ -30,6 +30,18 @@ export interface HandshakeResult {
   readonly peerCertificate: X509Certificate | null
   /** BoringSSL's name of what is wrong with it, such as `CERT_HAS_EXPIRED`; "" only when it is verified. */
   readonly verificationError: string
+  /** `TLSv1.3` */
+  readonly version: string
+  /** OpenSSL's name of it: `TLS_AES_128_GCM_SHA256`, `ECDHE-ECDSA-AES128-GCM-SHA256`. */
+  readonly cipherSuite: string
+}
+
+/** For whoever owns the connection next; they leave with their socket. */
+const handshakes = new WeakMap<TcpSocket, HandshakeResult>()
+
+/** What a connection's handshake came to; null = it has had none here. */
+export function handshakeOf(socket: TcpSocket): HandshakeResult | null {
+  return handshakes.get(socket) ?? null
 }
 
 /** Whoever owns a connection during its handshake. Afterwards it usually hands the socket to another owner. */
@@ -128,7 +140,15 @@ function readResult(socket: TcpSocket): HandshakeResult {
   const peerCertificate = peerCertificateOf(socket)
   const error = socket.authorized ? null : socket.getAuthorizationError()
   const code = error !== null && "code" in error && typeof error.code === "string" ? error.code : "UNSPECIFIED"
-  return { alpnProtocol, peerCertificate, verificationError: socket.authorized ? "" : code }
+  const result: HandshakeResult = {
+    alpnProtocol,
+    peerCertificate,
+    verificationError: socket.authorized ? "" : code,
+    version: socket.getTLSVersion(),
+    cipherSuite: socket.getCipher().name,
+  }
+  handshakes.set(socket, result)
+  return result
 }
 
 /** Typed as always there; it is not when the client showed none. */

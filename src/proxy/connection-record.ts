@@ -1,6 +1,9 @@
 /** A connection that never was HTTP, as the access log sees it: forwarded bytes, or none because nothing served it. */
+
+import type { Handshake } from "../http/stream.ts"
 import type { ConnectionAddresses } from "../net/connection-addresses.ts"
-import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
+import type { AccessLogRecord, LoggedTls } from "../telemetry/access-log-record.ts"
+import { loggedTls } from "./logged-tls.ts"
 
 /** What is known of a connection at its end. */
 export interface ConnectionFacts {
@@ -8,6 +11,8 @@ export interface ConnectionFacts {
   /** null = it was gone before it was looked at. */
   readonly addresses: ConnectionAddresses | null
   readonly serverName: string
+  /** null = no TLS was terminated. */
+  readonly handshake: Handshake | null
   readonly flags: string
   /** `%RESPONSE_CODE_DETAILS%` */
   readonly details: string
@@ -29,6 +34,10 @@ export class ConnectionRecord implements AccessLogRecord {
   readonly responseCode = 0
   readonly connectionTerminationDetails = ""
   readonly routeName = ""
+  readonly requestDurationMs = -1
+  readonly responseDurationMs = -1
+  readonly upstreamAttempts: number
+  readonly traceId = ""
   readonly startUnixMs: number
   readonly durationMs: number
   readonly responseFlags: string
@@ -43,6 +52,7 @@ export class ConnectionRecord implements AccessLogRecord {
   readonly downstreamRemoteAddress: string
   readonly downstreamDirectRemoteAddress: string
   readonly requestedServerName: string
+  readonly downstreamTls: LoggedTls | null
 
   constructor(facts: ConnectionFacts) {
     this.startUnixMs = performance.timeOrigin + facts.startedAtMs
@@ -59,6 +69,8 @@ export class ConnectionRecord implements AccessLogRecord {
     this.downstreamRemoteAddress = facts.addresses?.remoteAddress ?? ""
     this.downstreamDirectRemoteAddress = facts.addresses?.directRemoteAddress ?? ""
     this.requestedServerName = facts.serverName
+    this.downstreamTls = facts.handshake === null ? null : loggedTls(facts.handshake)
+    this.upstreamAttempts = facts.upstreamHost === "" ? 0 : 1
   }
 
   requestHeader(): null {

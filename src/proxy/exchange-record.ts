@@ -2,7 +2,8 @@
 import { valueInLines } from "../http/field-table.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type { DownstreamStream } from "../http/stream.ts"
-import type { AccessLogRecord } from "../telemetry/access-log-record.ts"
+import type { AccessLogRecord, LoggedTls } from "../telemetry/access-log-record.ts"
+import { loggedTls } from "./logged-tls.ts"
 
 /** The part of an exchange that is logged. */
 export interface LoggedExchange {
@@ -10,6 +11,10 @@ export interface LoggedExchange {
   readonly startedAtMs: number
   /** 0 = under way. */
   readonly endedAtMs: number
+  /** 0 = no response of a service has begun. */
+  readonly responseStartedAtMs: number
+  /** "" = nothing is traced. */
+  readonly traceId: string
   readonly originalPath: string
   readonly route: { readonly name: string } | null
   readonly clusterName: string
@@ -17,6 +22,9 @@ export interface LoggedExchange {
     readonly transportFailureReason: string
     readonly hostText: string
     readonly localAddress: string
+    readonly attempt: number
+    /** 0 = not in full yet. */
+    readonly requestEndedAtMs: number
   } | null
   readonly responseHead: ResponseHead | null
   readonly responseStatus: number
@@ -83,6 +91,20 @@ export class ExchangeRecord implements AccessLogRecord {
     const { startedAtMs, endedAtMs } = this.#exchange
     return (endedAtMs === 0 ? performance.now() : endedAtMs) - startedAtMs
   }
+  get requestDurationMs(): number {
+    const endedAtMs = this.#exchange.upstream?.requestEndedAtMs ?? 0
+    return endedAtMs === 0 ? -1 : endedAtMs - this.#exchange.startedAtMs
+  }
+  get responseDurationMs(): number {
+    const { startedAtMs, responseStartedAtMs } = this.#exchange
+    return responseStartedAtMs === 0 ? -1 : responseStartedAtMs - startedAtMs
+  }
+  get upstreamAttempts(): number {
+    return this.#exchange.upstream?.attempt ?? 0
+  }
+  get traceId(): string {
+    return this.#exchange.traceId
+  }
   get routeName(): string {
     return this.#exchange.route?.name ?? ""
   }
@@ -106,6 +128,10 @@ export class ExchangeRecord implements AccessLogRecord {
   }
   get requestedServerName(): string {
     return this.#exchange.stream.peer.serverName
+  }
+  get downstreamTls(): LoggedTls | null {
+    const { handshake } = this.#exchange.stream.peer
+    return handshake === null ? null : loggedTls(handshake)
   }
   requestHeader(name: string): string | null {
     return this.#exchange.stream.request.fields.joinedValue(name)

@@ -156,7 +156,7 @@ export class Gateway {
     const next = new Map<string, GatewayListener>()
     const unbound: [string, Listener, GatewayListener][] = []
     for (const listener of snapshot.listeners) {
-      const key = `${listener.name} ${listener.bindAddress ?? ""} ${listener.boundPort}`
+      const key = listenerKey(listener)
       const known = this.#listeners.get(key)
       const live = known ?? new GatewayListener(listener.name, this.#environment, this.#options.sharedPorts ?? null)
       live.adopt(listener, clusters)
@@ -187,7 +187,7 @@ export class Gateway {
    */
   *applyingCredentials(snapshot: Snapshot, credentials: Credentials): Generator<void, void> {
     for (const listener of snapshot.listeners) {
-      const live = [...this.#listeners.values()].find(({ name }) => name === listener.name)
+      const live = this.#listeners.get(listenerKey(listener))
       if (live === undefined) continue
       for (const chain of listener.filterChains) {
         yield
@@ -280,4 +280,9 @@ export class Gateway {
       for (const endpoint of cluster.endpoints) endpoint.pool.closeExpired(nowMs)
     }
   }
+}
+
+/** What is bound. Names alone are not enough: a silent `bind` is called 0.0.0.0, wherever it is. */
+function listenerKey({ name, bindAddress, boundPort }: Listener): string {
+  return `${name} ${bindAddress ?? ""} ${boundPort}`
 }

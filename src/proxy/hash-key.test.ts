@@ -12,6 +12,7 @@ const peer: PeerAddresses = {
   localAddress: "192.0.2.1:80",
   directRemoteAddress: "192.0.2.7:40000",
   serverName: "",
+  handshake: null,
 }
 
 function requestWith(

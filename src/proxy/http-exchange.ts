@@ -77,6 +77,8 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   readonly startedAtMs: number
   /** 0 = under way. */
   endedAtMs = 0
+  /** 0 = no response of a service has begun. */
+  responseStartedAtMs = 0
   originalPath = ""
   route: Route | null = null
   clusterName = ""
@@ -281,6 +283,8 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
 
   onUpstreamHead(head: ResponseHead, serviceTimeMs: number): void {
     const { stream, upstream } = this
+    const endedAtMs = upstream?.requestEndedAtMs ?? 0
+    this.responseStartedAtMs = serviceTimeMs < 0 ? performance.now() : endedAtMs + serviceTimeMs
     sanitizeResponseFields(head, serviceTimeMs)
     if (this.grpcMessages !== null) this.grpcMessages.onResponseHead(head.fields.joinedValue("content-type"))
     if (this.#affinityCookie !== "") head.fields.append("set-cookie", this.#affinityCookie)
@@ -410,6 +414,10 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
 
   #addFlag(flag: string): void {
     this.responseFlags = this.responseFlags === "" ? flag : `${this.responseFlags},${flag}`
+  }
+
+  get traceId(): string {
+    return this.#trace?.context.traceId ?? ""
   }
 
   accessLogRecord(): ExchangeRecord {

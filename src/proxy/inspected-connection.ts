@@ -164,6 +164,7 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
         startedAtMs: this.#startedAtMs,
         addresses: this.#addresses,
         serverName: this.#serverName,
+        handshake: null,
         flags,
         details,
         bytesReceived: 0,

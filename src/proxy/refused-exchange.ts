@@ -26,6 +26,7 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
   readonly stream: DownstreamStream
   readonly startedAtMs = performance.now()
   readonly endedAtMs = 0
+  readonly responseStartedAtMs = 0
   readonly originalPath: string
   readonly route = null
   readonly clusterName = ""
@@ -49,6 +50,10 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
     this.#environment = environment
     environment.counters.requestsTotal++
     environment.counters.requestsActive++
+  }
+
+  get traceId(): string {
+    return this.#trace?.context.traceId ?? ""
   }
 
   onRequestHead(): void {

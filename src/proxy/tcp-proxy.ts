@@ -14,6 +14,7 @@ import { addressesOf, type ConnectionAddresses } from "../net/connection-address
 import { Output } from "../net/output.ts"
 import { pauseReading, resumeReading, type TcpSocket } from "../net/socket.ts"
 import type { TimerWheel } from "../net/timer-wheel.ts"
+import { type HandshakeResult, handshakeOf } from "../net/tls-upgrade.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Cluster } from "../upstream/cluster.ts"
@@ -52,6 +53,7 @@ const lingerMsMax = 60_000
 export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
   readonly #host: TcpProxyHost
   readonly #serverName: string
+  #handshake: HandshakeResult | null = null
   readonly #startedAtMs = performance.now()
   readonly #output = new Output()
   #addresses: ConnectionAddresses | null = null
@@ -87,6 +89,7 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
     this.#socket = socket
     this.#output.attach(socket)
     this.#addresses = addressesOf(socket)
+    this.#handshake = handshakeOf(socket)
     this.#host.counters.downstreamTcpConnectionsTotal++
     this.#host.counters.downstreamTcpConnectionsActive++
     this.#connect(this.#addresses)
@@ -149,7 +152,7 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
     }
     this.#upstreamHost = endpoint.hostText
     this.#upstream = new TcpUpstream(this, cluster, endpoint, this.#host.wheel)
-    const peer = { ...addresses, serverName: this.#serverName }
+    const peer = { ...addresses, serverName: this.#serverName, handshake: this.#handshake }
     this.#upstream.connect(transport, transport.identify({ authority: "", peer }))
   }
 
@@ -287,6 +290,7 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
         startedAtMs: this.#startedAtMs,
         addresses: this.#addresses,
         serverName: this.#serverName,
+        handshake: this.#handshake,
         flags: this.#flags,
         details: this.#details,
         bytesReceived: this.#bytesReceived,

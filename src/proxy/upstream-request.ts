@@ -44,6 +44,7 @@ import {
 import { RetryBuffer } from "./retry-buffer.ts"
 import { expectedTimeoutMs, shortenedPerTryTimeoutMs } from "./timeout.ts"
 import { setTryFields } from "./try-fields.ts"
+import { isReset, OVERFLOW, PER_TRY_FAILURE, UNEXPECTED_UPGRADE } from "./upstream-failures.ts"
 
 /** What the exchange hears. Exactly one of `onUpstreamHead` and `onNoResponse` comes first. */
 export interface UpstreamRequestOwner {
@@ -62,19 +63,16 @@ export interface UpstreamRequestOwner {
 /** A connection that the upstream had closed while it idled is replaced this often for one request. */
 const STALE_CONNECTIONS_MAX = 3
 
-/** The service ended it, with its connection or without. */
-const RESETS: ReadonlySet<UpstreamFailure["kind"]> = new Set([
-  "connection-termination",
-  "remote-reset",
-  "refused-stream",
-])
-
 export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   hostText = ""
   localAddress = ""
   transportFailureReason = ""
   /** The policy would have tried again, but a limit forbade it: `URX`, or `UO`; "" = no. For the access log. */
   retryLimitFlag = ""
+  /** The present try, from 1. */
+  attempt = 1
+  /** 0 = the request is still coming. */
+  requestEndedAtMs = 0
   readonly #owner: UpstreamRequestOwner
   readonly #cluster: Cluster<HttpPool>
   /** null = nothing is retried, or not any more. */
@@ -90,9 +88,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #failedTries: FailedTries | null = null
   /** What was sent of the body, while another try may need it; null = no try after this one may. */
   #kept: RetryBuffer | null = null
-  #attempt = 1
   #staleConnections = 0
-  #requestEndedAtMs = 0
   #isBodySent = false
   #isRequestEnded = false
   #trailers = ""
@@ -199,7 +195,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     // Once more: the client's half of a tunnel has ended.
     if (this.#isRequestEnded) return this.#connection?.sendEnd(trailers)
     this.#isRequestEnded = true
-    this.#requestEndedAtMs = performance.now()
+    this.requestEndedAtMs = performance.now()
     this.#trailers = trailers
     if (this.#isOver) return
     if (this.#timeoutMs > 0) {
@@ -238,7 +234,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     const { stream } = this.#owner
     if (head.status === 101 && stream.request.upgrade === "") {
       this.#resetStream()
-      return this.onUpstreamFailure({ kind: "protocol-error", transportReason: "", isStaleConnection: false })
+      return this.onUpstreamFailure(UNEXPECTED_UPGRADE)
     }
     this.#cluster.stats.countResponse(head.status)
     const cluster = this.#cluster
@@ -264,7 +260,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
 
   /** Since the complete request; 0 while it is still coming. */
   #elapsedMs(): number {
-    return this.#isRequestEnded ? performance.now() - this.#requestEndedAtMs : 0
+    return this.#isRequestEnded ? performance.now() - this.requestEndedAtMs : 0
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -292,7 +288,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     if (this.#isOver) return
     this.#connection = null
     this.transportFailureReason = failure.transportReason
-    if (RESETS.has(failure.kind)) this.#cluster.stats.upstreamRqRxReset++
+    if (isReset(failure)) this.#cluster.stats.upstreamRqRxReset++
     if (failure.kind === "protocol-error") this.#cluster.stats.upstreamCxProtocolError++
     if (this.#responseStatus === 0 && failure.isStaleConnection && this.#replacesStaleConnection()) return
     if (this.#endpoint !== null && failure.kind !== "overflow") this.#cluster.recordFailure(this.#endpoint)
@@ -304,7 +300,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
       return
     }
     this.#finishRetry()
-    this.#retryOr(upstreamFailureReply(failure, this.#attempt > 1), failure)
+    this.#retryOr(upstreamFailureReply(failure, this.attempt > 1), failure)
   }
 
   /** A safe request on a connection that the upstream closed meanwhile: nobody need have asked for a retry. */
@@ -376,7 +372,7 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
   #mayRetry(policy: RetryPolicy): boolean {
     // What was sent of the body and not kept cannot be sent again.
     if (this.#isBodySent && this.#kept === null) return false
-    if (this.#attempt > policy.attempts) {
+    if (this.attempt > policy.attempts) {
       this.#cluster.stats.upstreamRqRetryLimitExceeded++
       this.retryLimitFlag = "URX"
       return false
@@ -405,13 +401,13 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     this.#isCountedAsRetry = true
     this.#holdBody()
     this.#retryDeadline ??= new Deadline(() => this.#startRetry())
-    this.#wheel.set(this.#retryDeadline, backoffMs(policy, this.#attempt, Math.random()))
-    this.#attempt++
+    this.#wheel.set(this.#retryDeadline, backoffMs(policy, this.attempt, Math.random()))
+    this.attempt++
   }
 
   #startRetry(): void {
     const { request } = this.#owner.stream
-    setTryFields(request, this.#attempt, expectedTimeoutMs(this.#timeoutMs, this.#perTryTimeoutMs, this.#elapsedMs()))
+    setTryFields(request, this.attempt, expectedTimeoutMs(this.#timeoutMs, this.#perTryTimeoutMs, this.#elapsedMs()))
     this.#startTry()
   }
 
@@ -445,6 +441,3 @@ export class UpstreamRequest implements UpstreamEvents, UpstreamRequester {
     if (this.#retryDeadline !== null) this.#wheel.clear(this.#retryDeadline)
   }
 }
-
-const OVERFLOW: UpstreamFailure = { kind: "overflow", transportReason: "", isStaleConnection: false }
-const PER_TRY_FAILURE: UpstreamFailure = { kind: "per-try-timeout", transportReason: "", isStaleConnection: false }

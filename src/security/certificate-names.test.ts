@@ -61,6 +61,7 @@ describe("subject alternative names", () => {
       "DNS:a.example,DNS:*.b.example,URI:spiffe://td/ns/x/sa/y,URI:https://a.example/?q=1,IP:10.0.0.1,IP:2001:db8::1,email:a@example.com,RID:1.2.3"
     expect(certificateNames(await certificateOf("/CN=x", names))).toEqual({
       subject: "CN=x",
+      issuer: "CN=x",
       dnsNames: ["a.example", "*.b.example"],
       uris: ["spiffe://td/ns/x/sa/y", "https://a.example/?q=1"],
       emails: ["a@example.com"],
@@ -73,6 +74,7 @@ describe("subject alternative names", () => {
     const { certificatePem } = await pki.issue({ commonName: "x", subjectAltNames: [], purpose: "client" })
     expect(certificateNames(new X509Certificate(certificatePem).raw)).toEqual({
       subject: "O=Portcullis development,CN=x",
+      issuer: "O=Portcullis development,CN=Portcullis development intermediate",
       dnsNames: [],
       uris: [],
       emails: [],

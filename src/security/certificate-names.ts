@@ -15,6 +15,7 @@ export interface SubjectAltNames {
 export interface CertificateNames extends SubjectAltNames {
   /** RFC 2253, the most specific part first: `CN=shop,O=Example`. "" = the certificate has none. */
   readonly subject: string
+  readonly issuer: string
 }
 
 const SUBJECT_ALT_NAME = "2.5.29.17"
@@ -52,9 +53,10 @@ export function certificateNames(der: Buffer): CertificateNames {
   const fields = childrenOf(tbs)
   // The version is optional: [0] version, serial, algorithm, issuer, validity, subject, key, …, [3] extensions.
   const start = fields[0]?.tag === 0xa0 ? 1 : 0
+  const issuer = fields[start + 2]
   const subject = fields[start + 4]
   const extensions = fields.find(({ tag }) => tag === 0xa3)
-  return { subject: distinguishedName(subject), ...subjectAltNames(extensions) }
+  return { subject: distinguishedName(subject), issuer: distinguishedName(issuer), ...subjectAltNames(extensions) }
 }
 
 function subjectAltNames(extensions: DerElement | undefined): SubjectAltNames {

@@ -30,7 +30,8 @@ function judge(
     rejection: "http-403",
     ...policy,
   }
-  const result = { alpnProtocol: "", peerCertificate: certificate, verificationError: "", ...handshake }
+  const agreed = { alpnProtocol: "", version: "TLSv1.3", cipherSuite: "TLS_AES_128_GCM_SHA256" }
+  const result = { ...agreed, peerCertificate: certificate, verificationError: "", ...handshake }
   const verdict = judgeClient(result, whole, isRequired, nowUnixMs)
   return verdict.kind === "refused" ? verdict.reason : verdict.kind
 }

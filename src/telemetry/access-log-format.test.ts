@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { join } from "node:path"
 import fc from "fast-check"
 import { compileAccessLogFormat } from "./access-log-format.ts"
 import { createRecord, type RecordFields } from "./access-log-record.fixture.ts"
@@ -137,8 +138,28 @@ describe("Istio's JSON format (Istio semantics sheet 9.2)", () => {
     expect(JSON.parse(render("json", { requestHeaders: { "user-agent": "gr\u00fc" } }))).toMatchObject({
       user_agent: "gr\u00fc",
     })
+    // Somebody's own replacement character is as good as any other.
+    const replacement = Buffer.from("a\ufffdb").toString("latin1")
+    expect(JSON.parse(render("json", { requestHeaders: { "user-agent": replacement } }))).toMatchObject({
+      user_agent: "a\ufffdb",
+    })
   })
 })
+
+const withCertificate: RecordFields["downstreamTls"] = {
+  version: "TLSv1.3",
+  cipherSuite: "TLS_AES_128_GCM_SHA256",
+  peerCertificate: {
+    subject: "CN=app,O=Partner",
+    issuer: "CN=Root",
+    serialNumber: "0a1b",
+    fingerprint256: "00ff",
+    uris: ["spiffe://a/b", "spiffe://c"],
+    dnsNames: [],
+    notBeforeUnixMs: Date.UTC(2026, 0, 2, 3, 4, 5),
+    notAfterUnixMs: Date.UTC(2027, 0, 2, 3, 4, 5),
+  },
+}
 
 describe("format strings", () => {
   const cases: readonly (readonly [string, Partial<RecordFields>, string])[] = [
@@ -160,6 +181,50 @@ describe("format strings", () => {
     ["%UPSTREAM_CLUSTER%", {}, "outbound|80||shop.default.svc.cluster.local"],
     ["%START_TIME(%Y/%m/%d %H:%M:%S.%3f %z)%", {}, "2026/01/02 03:04:05.678 +0000"],
     ["%START_TIME(%s)%", {}, "1767323045"],
+    ["%REQUEST_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%", {}, "1 65 1"],
+    [
+      "%REQUEST_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%",
+      { requestDurationMs: -1, responseDurationMs: -1 },
+      "- - -",
+    ],
+    ["%UPSTREAM_REQUEST_ATTEMPT_COUNT%", { upstreamAttempts: 0 }, "0"],
+    ["%TRACE_ID%", { traceId: "0af7651916cd43dd8448eb211c80319c" }, "0af7651916cd43dd8448eb211c80319c"],
+    ["%TRACE_ID%", {}, "-"],
+    ["%UPSTREAM_REMOTE_PORT% %UPSTREAM_LOCAL_PORT%", {}, "8080 40000"],
+    ["%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", {}, "10.0.0.2"],
+    ["%DOWNSTREAM_DIRECT_REMOTE_PORT%", {}, "50000"],
+    ["%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%", { originalPath: "/a?b=1", path: "/c?b=1" }, "/a"],
+    ["%REQ_WITHOUT_QUERY(:PATH)%", { path: "?b=1" }, "-"],
+    ["%REQ_WITHOUT_QUERY(REFERER):4%", { requestHeaders: { referer: "/from?x" } }, "/fro"],
+    ["%PATH()%", { originalPath: "/a?b", path: "/c?d" }, "/a?b"],
+    ["%PATH(NQ)%", { originalPath: "/a?b", path: "/c?d" }, "/a"],
+    ["%PATH(NQ:PATH)%", { originalPath: "/a?b", path: "/c?d" }, "/c"],
+    ["%PATH(WQ:ORIG)%", { originalPath: "/a?b", path: "/c?d" }, "/a?b"],
+    ["%PATH(WQ:ORIG)%", { originalPath: "/a", path: "/a" }, "-"],
+    ["%QUERY_PARAM(b)%", { originalPath: "/a?bb=0&b=1=2&b=3" }, "1=2"],
+    ["%QUERY_PARAM(b)%", { originalPath: "/a?c&b" }, "-"],
+    ["%QUERY_PARAM(b)%", { originalPath: "/a" }, "-"],
+    ["%DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_PEER_SUBJECT% %DOWNSTREAM_PEER_CERT_V_END%", {}, "- - -"],
+    [
+      "%DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% %DOWNSTREAM_PEER_SUBJECT%",
+      { downstreamTls: { version: "TLSv1.2", cipherSuite: "AES128-SHA", peerCertificate: null } },
+      "TLSv1.2 AES128-SHA -",
+    ],
+    [
+      "%DOWNSTREAM_PEER_SUBJECT% by %DOWNSTREAM_PEER_ISSUER%, %DOWNSTREAM_PEER_SERIAL%, %DOWNSTREAM_PEER_FINGERPRINT_256%",
+      { downstreamTls: withCertificate },
+      "CN=app,O=Partner by CN=Root, 0a1b, 00ff",
+    ],
+    [
+      "%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_DNS_SAN%",
+      { downstreamTls: withCertificate },
+      "spiffe://a/b,spiffe://c -",
+    ],
+    [
+      "%DOWNSTREAM_PEER_CERT_V_START% %DOWNSTREAM_PEER_CERT_V_END(%F)%",
+      { downstreamTls: withCertificate },
+      "2026-01-02T03:04:05.000Z 2027-01-02",
+    ],
   ]
   for (const [format, fields, expected] of cases) {
     test(`${format} with ${JSON.stringify(fields)} is ${expected}`, () => {
@@ -184,6 +249,26 @@ describe("format strings", () => {
     expect(errorOf("%REQ(A?B?C)%")).toContain("needs a header name")
     expect(errorOf("%DURATION(x)%")).toContain("takes nothing in parentheses")
     expect(errorOf("%START_TIME(%Q)%")).toContain("which is not one of")
+    expect(errorOf("%DOWNSTREAM_PEER_CERT_V_END(%Q)%")).toContain("which is not one of")
+    expect(errorOf("%DOWNSTREAM_PEER_SUBJECT(x)%")).toContain("takes nothing in parentheses")
+    expect(errorOf("%PATH(XX)%")).toContain("needs (WQ or NQ")
+    expect(errorOf("%PATH(NQ:BOTH)%")).toContain("needs (WQ or NQ")
+    expect(errorOf("%QUERY_PARAM()%")).toContain("needs the name of a parameter")
+    expect(errorOf("%REQ_WITHOUT_QUERY()%")).toContain("needs a header name")
+  })
+
+  test("the process's environment is not to be had", () => {
+    expect(errorOf("%ENVIRONMENT(PATH)%")).toContain("unknown operator")
+  })
+
+  test("docs/access-log.md names every operator, and no other", async () => {
+    const known = errorOf("%NO_SUCH%").split("known are ")[1]?.split(" ") ?? []
+    const text = await Bun.file(join(import.meta.dir, "../../docs/access-log.md")).text()
+    const rows = text.split("\n").filter((line) => line.startsWith("| `%"))
+    const named = rows.flatMap((row) =>
+      [...(row.split(" | ")[0] ?? "").matchAll(/`%([A-Z0-9_]+)/g)].map(([, name]) => name),
+    )
+    expect(named.toSorted()).toEqual([...known, "START_TIME"].toSorted())
   })
 
   test("an unbalanced percent sign is refused", () => {

@@ -6,7 +6,9 @@
 import { hostname } from "node:os"
 import type { AccessLogRecord, ReadValue } from "./access-log-record.ts"
 import { compileGrpcStatus, readGrpcStatus } from "./grpc-status-operator.ts"
+import { compilePath, compileQueryParameter, withoutQuery } from "./path-operators.ts"
 import { compileStartTime } from "./start-time.ts"
+import { certificateTimeOperators, compileCertificateTime, tlsOperators } from "./tls-operators.ts"
 
 type CompileOperator = (argument: string) => ReadValue | { readonly error: string }
 
@@ -18,6 +20,12 @@ export function compileOperator(name: string, argument: string): ReadValue | { r
 
 const operators: ReadonlyMap<string, CompileOperator> = new Map<string, CompileOperator>([
   ["START_TIME", (argument) => compileStartTime(argument)],
+  ...[...certificateTimeOperators].map(
+    ([name, readTime]) => [name, (argument: string) => compileCertificateTime(readTime, argument)] as const,
+  ),
+  ["PATH", compilePath],
+  ["QUERY_PARAM", compileQueryParameter],
+  ["REQ_WITHOUT_QUERY", compileHeaderWithoutQuery],
   ["REQ", (argument) => compileHeader("REQ", argument, compileRequestHeader)],
   ["RESP", (argument) => compileHeader("RESP", argument, compileResponseHeader)],
   ["TRAILER", (argument) => compileHeader("TRAILER", argument, compileTrailer)],
@@ -32,13 +40,22 @@ const operators: ReadonlyMap<string, CompileOperator> = new Map<string, CompileO
   ["BYTES_RECEIVED", plain((record) => record.bytesReceived)],
   ["BYTES_SENT", plain((record) => record.bytesSent)],
   ["DURATION", plain((record) => Math.trunc(record.durationMs))],
+  ["REQUEST_DURATION", plain((record) => wholeMsOrNull(record.requestDurationMs))],
+  ["RESPONSE_DURATION", plain((record) => wholeMsOrNull(record.responseDurationMs))],
+  ["RESPONSE_TX_DURATION", plain(readSendingTime)],
+  ["UPSTREAM_REQUEST_ATTEMPT_COUNT", plain((record) => record.upstreamAttempts)],
+  ["TRACE_ID", plain((record) => textOrNull(record.traceId))],
+  ...[...tlsOperators].map(([name, read]) => [name, plain(read)] as const),
   ["ROUTE_NAME", plain((record) => textOrNull(record.routeName))],
   ["UPSTREAM_HOST", plain((record) => textOrNull(record.upstreamHost))],
   ["UPSTREAM_REMOTE_ADDRESS", plain((record) => textOrNull(record.upstreamHost))],
   ["UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", plain((record) => addressOnly(record.upstreamHost))],
+  ["UPSTREAM_REMOTE_PORT", plain((record) => portOnly(record.upstreamHost))],
   ["UPSTREAM_CLUSTER", plain((record) => textOrNull(record.upstreamCluster))],
   ["UPSTREAM_CLUSTER_RAW", plain((record) => textOrNull(record.upstreamCluster))],
   ["UPSTREAM_LOCAL_ADDRESS", plain((record) => textOrNull(record.upstreamLocalAddress))],
+  ["UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", plain((record) => addressOnly(record.upstreamLocalAddress))],
+  ["UPSTREAM_LOCAL_PORT", plain((record) => portOnly(record.upstreamLocalAddress))],
   ["DOWNSTREAM_LOCAL_ADDRESS", plain((record) => textOrNull(record.downstreamLocalAddress))],
   ["DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", plain((record) => addressOnly(record.downstreamLocalAddress))],
   ["DOWNSTREAM_LOCAL_PORT", plain((record) => portOnly(record.downstreamLocalAddress))],
@@ -50,6 +67,7 @@ const operators: ReadonlyMap<string, CompileOperator> = new Map<string, CompileO
     "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT",
     plain((record) => addressOnly(record.downstreamDirectRemoteAddress)),
   ],
+  ["DOWNSTREAM_DIRECT_REMOTE_PORT", plain((record) => portOnly(record.downstreamDirectRemoteAddress))],
   ["REQUESTED_SERVER_NAME", plain((record) => withoutSpaces(record.requestedServerName))],
   ["HOSTNAME", plain(() => hostname())],
 ])
@@ -70,11 +88,31 @@ function compileHeader(
   if (more.length > 0 || !isName(first) || (second !== undefined && !isName(second))) {
     return { error: `needs a header name, %${operator}(NAME)% or %${operator}(NAME?OTHER)%, and has (${argument})` }
   }
-  if (operator === "REQ" && first === "x-envoy-original-path" && second === ":path") return readOriginalPath
+  if (operator !== "RESP" && operator !== "TRAILER" && first === "x-envoy-original-path" && second === ":path")
+    return readOriginalPath
   const readFirst = compileOne(first)
   if (second === undefined) return readFirst
   const readSecond = compileOne(second)
   return (record) => readFirst(record) ?? readSecond(record)
+}
+
+function compileHeaderWithoutQuery(argument: string): ReadValue | { readonly error: string } {
+  const read = compileHeader("REQ_WITHOUT_QUERY", argument, compileRequestHeader)
+  if (typeof read !== "function") return read
+  return (record) => {
+    const value = read(record)
+    return typeof value === "string" ? textOrNull(withoutQuery(value)) : value
+  }
+}
+
+/** From the head of the service's response to the last byte for the client. */
+function readSendingTime({ durationMs, responseDurationMs }: AccessLogRecord): number | null {
+  return responseDurationMs < 0 ? null : Math.trunc(durationMs - responseDurationMs)
+}
+
+/** @param ms below 0 = there is none */
+function wholeMsOrNull(ms: number): number | null {
+  return ms < 0 ? null : Math.trunc(ms)
 }
 
 function readOriginalPath(record: AccessLogRecord): string | null {

@@ -23,6 +23,10 @@ const forwarded: RecordFields = {
   bytesReceived: 12,
   bytesSent: 345,
   durationMs: 67,
+  requestDurationMs: 1.5,
+  responseDurationMs: 65.25,
+  upstreamAttempts: 1,
+  traceId: "",
   routeName: "shop-route",
   upstreamHost: "10.0.0.7:8080",
   upstreamCluster: "outbound|80||shop.default.svc.cluster.local",
@@ -31,6 +35,7 @@ const forwarded: RecordFields = {
   downstreamRemoteAddress: "203.0.113.9:0",
   downstreamDirectRemoteAddress: "192.0.2.1:50000",
   requestedServerName: "shop.example",
+  downstreamTls: null,
   requestHeaders: {
     "user-agent": "curl/8.1",
     "x-forwarded-for": "203.0.113.9",

@@ -3,6 +3,29 @@
  * log that is off costs nothing. Every getter gives the bare value; `-` for "none" is the formatter's business.
  */
 
+/** The certificate a client showed, accepted or not. */
+export interface LoggedCertificate {
+  /** RFC 2253. */
+  readonly subject: string
+  readonly issuer: string
+  /** Hex, lower-case. */
+  readonly serialNumber: string
+  /** Hex of the SHA-256 of its DER, lower-case. */
+  readonly fingerprint256: string
+  readonly uris: readonly string[]
+  readonly dnsNames: readonly string[]
+  readonly notBeforeUnixMs: number
+  readonly notAfterUnixMs: number
+}
+
+export interface LoggedTls {
+  /** `TLSv1.3` */
+  readonly version: string
+  readonly cipherSuite: string
+  /** null = the client showed none. */
+  readonly peerCertificate: LoggedCertificate | null
+}
+
 export interface AccessLogRecord {
   readonly startUnixMs: number
   /** "" for TCP. */
@@ -27,6 +50,14 @@ export interface AccessLogRecord {
   readonly bytesSent: number
   /** From the first byte of the request to the last byte of the response handed to the socket. */
   readonly durationMs: number
+  /** From the start until the request had come in full; -1 = it was not forwarded, or is still coming. */
+  readonly requestDurationMs: number
+  /** From the start until the head of the upstream's response; -1 = there was none. */
+  readonly responseDurationMs: number
+  /** How often the request was sent upstream. */
+  readonly upstreamAttempts: number
+  /** 32 hex digits; "" = nothing is traced. */
+  readonly traceId: string
   readonly routeName: string
   /** `IP:PORT`; "" when no upstream was tried. */
   readonly upstreamHost: string
@@ -39,6 +70,8 @@ export interface AccessLogRecord {
   readonly downstreamDirectRemoteAddress: string
   /** SNI; "" without TLS. */
   readonly requestedServerName: string
+  /** null = no TLS was terminated. */
+  readonly downstreamTls: LoggedTls | null
   /** As sent upstream, gateway's own fields included. @param name lower-cased. @returns null when absent. */
   requestHeader(name: string): string | null
   /** As sent downstream. */

@@ -5,6 +5,7 @@
  *
  * Values that came over the wire are latin1 strings: one character is one byte.
  */
+import { isUtf8 } from "node:buffer"
 
 const unsafeInText = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/
 const unsafeInTextAll = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu
@@ -50,6 +51,6 @@ function escapeJsonCharacter(character: string): string {
 /** Latin1 where the bytes are not UTF-8, and text that was never bytes as it is. */
 function decodeWireText(value: string): string {
   if (/[^\x00-\xff]/.test(value)) return value
-  const text = Buffer.from(value, "latin1").toString("utf8")
-  return text.includes("\ufffd") ? value : text
+  const bytes = Buffer.from(value, "latin1")
+  return isUtf8(bytes) ? bytes.toString("utf8") : value
 }

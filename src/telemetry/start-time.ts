@@ -1,5 +1,5 @@
 /**
- * `%START_TIME%` and `%START_TIME(FORMAT)%`: when the request or connection began, in UTC.
+ * `%START_TIME%`, `%START_TIME(FORMAT)%` and other times, in UTC.
  * FORMAT is strftime's language as Envoy extends it (`%3f` = milliseconds), as far as it needs no locale or time zone.
  */
 import type { AccessLogRecord } from "./access-log-record.ts"
@@ -22,10 +22,17 @@ const specifiers: ReadonlyMap<string, (date: Date) => string> = new Map<string, 
   ["3f", (date) => padded(date.getUTCMilliseconds(), 3)],
 ])
 
+/** When the request or connection began. */
 export function compileStartTime(format: string): ReadTime | { readonly error: string } {
+  const time = compileTime(format)
+  return typeof time === "function" ? (record) => time(record.startUnixMs) : time
+}
+
+/** @param format "" = as `%START_TIME%` is without one. @returns Unix milliseconds to text, or what is wrong */
+export function compileTime(format: string): ((unixMs: number) => string) | { readonly error: string } {
   if (format === "") {
     const time = new IsoTime()
-    return (record) => time.format(record.startUnixMs)
+    return (unixMs) => time.format(unixMs)
   }
   const parts: ((date: Date) => string)[] = []
   for (const match of format.matchAll(/%(%|3f|.)|[^%]+|%$/gsu)) {
@@ -42,8 +49,8 @@ export function compileStartTime(format: string): ReadTime | { readonly error: s
     }
     parts.push(specifier)
   }
-  return (record) => {
-    const date = new Date(record.startUnixMs)
+  return (unixMs) => {
+    const date = new Date(unixMs)
     return parts.map((part) => part(date)).join("")
   }
 }

@@ -6,7 +6,8 @@ import { proxyHeader } from "./proxy-protocol.ts"
 function peerOf(remoteIp: string, remotePort: number, localIp: string, localPort: number): PeerAddresses {
   const join = (ip: string, port: number) => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`)
   const [remoteAddress, localAddress] = [join(remoteIp, remotePort), join(localIp, localPort)]
-  return { remoteIp, localIp, remoteAddress, localAddress, directRemoteAddress: remoteAddress, serverName: "" }
+  const addresses = { remoteIp, localIp, remoteAddress, localAddress, directRemoteAddress: remoteAddress }
+  return { ...addresses, serverName: "", handshake: null }
 }
 
 const signature = "0d0a0d0a000d0a515549540a"

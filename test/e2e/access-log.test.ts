@@ -3,8 +3,9 @@ import { expect, test } from "bun:test"
 import { mkdir, readFile, rename } from "node:fs/promises"
 import { join } from "node:path"
 import { GatewayProcessUnderTest } from "../harness/gateway-process.ts"
+import { startGateway } from "../harness/gateway-under-test.ts"
 import { exchangeOnce, RawClient } from "../harness/raw-client.ts"
-import { rulesTo, serviceYaml, yamlOf } from "../harness/routes-to.ts"
+import { routesTo, rulesTo, serviceYaml, yamlOf } from "../harness/routes-to.ts"
 import { ScriptedUpstream } from "../harness/scripted-upstream.ts"
 import { waitUntil } from "../harness/wait-until.ts"
 
@@ -251,4 +252,37 @@ test("a path that cannot be opened anew is said, and the old file is written on"
   await exchangeOnce(gateway.ports.http, "GET /direct HTTP/1.1\r\nHost: a\r\n\r\n")
   expect((await gateway.stop()).code).toBe(0)
   expect(await readFile(`${log}.1`, "utf8")).toBe("/direct\n")
+})
+
+test("how often a request was sent, and how its time was spent", async () => {
+  let answered = 0
+  const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+  await using upstream = ScriptedUpstream.start(async ({ connection }) => {
+    answered++
+    if (answered < 3) return connection.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+    await Bun.sleep(20)
+    connection.send(ok)
+    await Bun.sleep(20)
+    connection.send("ok")
+  })
+  const retries = "retries: { attempts: 2, retryOn: 5xx, backoff: 1ms }"
+  await using gateway = await startGateway(routesTo(upstream.port, retries))
+  const client = await RawClient.connect(gateway.port(80))
+  client.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbo")
+  await Bun.sleep(20)
+  client.send("dy")
+  expect((await client.readResponse()).status).toBe(200)
+  client.close()
+  const { upstreamAttempts, requestDurationMs, responseDurationMs, durationMs } = await gateway.record(0)
+  expect(upstreamAttempts).toBe(3)
+  expect(requestDurationMs).toBeGreaterThan(0)
+  expect(responseDurationMs).toBeGreaterThan(requestDurationMs)
+  expect(durationMs).toBeGreaterThan(responseDurationMs)
+})
+
+test("what was answered here was sent nowhere, and no service has a time in it", async () => {
+  await using gateway = await startGateway(rulesTo(1, "- directResponse: { status: 200 }"))
+  expect((await exchangeOnce(gateway.port(80), "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")).status).toBe(200)
+  const { upstreamAttempts, requestDurationMs, responseDurationMs } = await gateway.record(0)
+  expect([upstreamAttempts, requestDurationMs, responseDurationMs]).toEqual([0, -1, -1])
 })

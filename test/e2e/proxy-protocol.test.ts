@@ -195,6 +195,7 @@ describe("a TCP listener", () => {
       localAddress: "198.51.100.7:443",
       directRemoteAddress: "127.0.0.1:1",
       serverName: "",
+      handshake: null,
     })
     expect(await atService.takeExactly(expected.length + 7)).toEqual(Buffer.concat([expected, Buffer.from("payload")]))
   })

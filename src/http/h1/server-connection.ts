@@ -10,9 +10,10 @@
 import { addressesOf } from "../../net/connection-addresses.ts"
 import { Output } from "../../net/output.ts"
 import { pauseReading, resumeReading, type SocketOwner, type TcpSocket } from "../../net/socket.ts"
+import { handshakeOf } from "../../net/tls-upgrade.ts"
 import type { HttpLimits } from "../limits.ts"
 import { BODY_NONE, BODY_UNKNOWN_LENGTH, RequestHead, type ResponseHead } from "../message.ts"
-import type { DownstreamEvents, DownstreamStream, PeerAddresses } from "../stream.ts"
+import type { DownstreamEvents, DownstreamStream, Handshake, PeerAddresses } from "../stream.ts"
 import { BodyDecoder, type BodySink } from "./body-decoder.ts"
 import { answerOf, Fault } from "./faults.ts"
 import { faultOfPartialHead, findHeadEnd, HeadBuffer } from "./head-buffer.ts"
@@ -51,6 +52,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   localAddress = ""
   directRemoteAddress = ""
   readonly serverName: string
+  handshake: Handshake | null = null
   readonly #host: ServerConnectionHost
   readonly #output = new Output()
   readonly #decoder = new BodyDecoder()
@@ -87,6 +89,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
     this.remoteAddress = addresses.remoteAddress
     this.localAddress = addresses.localAddress
     this.directRemoteAddress = addresses.directRemoteAddress
+    this.handshake = handshakeOf(socket)
   }
 
   onData(bytes: Buffer): void {

@@ -8,9 +8,10 @@
 import { addressesOf } from "../../net/connection-addresses.ts"
 import { flushCorked } from "../../net/output.ts"
 import type { TcpSocket } from "../../net/socket.ts"
+import { handshakeOf } from "../../net/tls-upgrade.ts"
 import type { ServerConnectionHost } from "../h1/server-connection.ts"
 import { RequestHead } from "../message.ts"
-import type { PeerAddresses } from "../stream.ts"
+import type { Handshake, PeerAddresses } from "../stream.ts"
 import { FieldCollector } from "./field-collector.ts"
 import { CONNECTION_PREFACE, ErrorCode, STREAM_ID_MAX } from "./frame.ts"
 import { FrameSession } from "./frame-session.ts"
@@ -44,6 +45,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
   localAddress = ""
   directRemoteAddress = ""
   readonly serverName: string
+  handshake: Handshake | null = null
   readonly #host: Http2ServerHost
   readonly #spareHeads: RequestHead[] = []
   #prefaceBytes = 0
@@ -72,6 +74,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
     this.remoteAddress = addresses.remoteAddress
     this.localAddress = addresses.localAddress
     this.directRemoteAddress = addresses.directRemoteAddress
+    this.handshake = handshakeOf(socket)
     const { http2, headBytesMax } = this.limits
     writeSettings(this.output, [
       [Setting.maxConcurrentStreams, http2.concurrentStreamsMax],
