@@ -27,9 +27,9 @@ beforeAll(async () => {
 })
 
 /** The common name of the certificate that a new handshake is shown. */
-function shownName(port: number, servername = HOST): Promise<string> {
+function shownName(port: number, servername = HOST, host = "127.0.0.1"): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const socket = connect({ host: "127.0.0.1", port, servername, rejectUnauthorized: false }, () => {
+  const socket = connect({ host, port, servername, rejectUnauthorized: false }, () => {
     resolve(String(socket.getPeerCertificate().subject.CN))
     socket.destroy()
   })
@@ -66,6 +66,34 @@ test("server by server: between two steps one has its new certificate and its ne
   for (let step = steps.next(); step.done !== true; step = steps.next()) seen.push((await shown()).join(" "))
   seen.push((await shown()).join(" "))
   expect(seen).toEqual(["first first", "second first", "second second"])
+})
+
+test("two listeners of one name, on addresses of two families, both have the new certificate", async () => {
+  const serverAt = (bind: string) => `
+    - port: { number: 443, name: "https${bind}", protocol: HTTPS }
+      bind: "${bind}"
+      hosts: ["${HOST}"]
+      tls: { mode: SIMPLE, credentialName: a }`
+  // A server without `bind` is named after 0.0.0.0, wherever --bind puts it.
+  const gatewayOfBoth = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  servers:${serverAt("0.0.0.0")}${serverAt("")}
+`
+  const yaml = yamlOf(gatewayOfBoth, answeringYaml("a", [HOST]))
+  await using gateway = await startGateway(yamlOf(yaml, tlsSecretYaml("a", first)), { bindAddresses: ["::1"] })
+  const shown = () =>
+    Promise.all(
+      gateway.gateway.boundListeners.map(({ address, port }) =>
+        shownName(port, HOST, address === "::1" ? "::1" : "127.0.0.1"),
+      ),
+    )
+  expect(gateway.gateway.boundListeners.map(({ name }) => name)).toEqual(["0.0.0.0_443", "0.0.0.0_443"])
+  expect(await shown()).toEqual(["first", "first"])
+  gateway.applySecrets(tlsSecretYaml("a", second))
+  expect(await shown()).toEqual(["second", "second"])
 })
 
 test("a reload with new certificates has them in its steps, before it swaps the routing", async () => {
