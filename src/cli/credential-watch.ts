@@ -5,8 +5,8 @@
 import { type FileWatcher, watchFiles } from "../config/watch.ts"
 import { allFiles } from "../config/watch-scan.ts"
 
-/** They were read at most so long ago. What changed since is read again, which costs nothing where it is the same. */
-const READ_MS_MAX = 5_000
+/** A file server's clock may be behind ours. */
+const CLOCK_SKEW_MS = 5_000
 
 export class CredentialWatch {
   readonly #onChange: () => void
@@ -19,14 +19,17 @@ export class CredentialWatch {
     this.#onError = onError
   }
 
-  /** @param paths files and folders, sorted; need not exist yet */
-  watch(paths: readonly string[]): void {
+  /**
+   * @param paths files and folders, sorted; need not exist yet
+   * @param readUnixMs when they began to be read. What changed since is read again, which costs nothing where it is the same.
+   */
+  watch(paths: readonly string[], readUnixMs: number): void {
     if (paths.join("\n") === this.#paths.join("\n")) return
     this.#paths = paths
     this.#watcher?.close()
     this.#watcher = watchFiles({
       paths,
-      loadedUnixMs: Date.now() - READ_MS_MAX,
+      loadedUnixMs: readUnixMs - CLOCK_SKEW_MS,
       fileNames: allFiles,
       onChange: this.#onChange,
       onError: this.#onError,

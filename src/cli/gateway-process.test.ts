@@ -43,9 +43,12 @@ class FakeEngine implements Engine {
   readonly tlsServers = []
   readonly appliedCredentials: Snapshot[] = []
   failures: readonly string[] = []
+  /** Each apply waits for it. */
+  gate: Promise<void> = Promise.resolve()
 
   async apply(snapshot: Snapshot): Promise<readonly string[]> {
     this.applied.push(snapshot)
+    await this.gate
     return this.failures
   }
 
@@ -200,6 +203,34 @@ describe("reloading", () => {
     gateway.beginDrain()
     expect(await gateway.reload()).toMatchObject({ ok: false, problems: "portcullis: no reload while DRAINING\n" })
     expect(counters.configReloads + counters.configReloadFailures).toBe(0)
+  })
+
+  test("a call that comes during the start is not lost: it reloads what was started with", async () => {
+    const [first, second] = [sampleSnapshot(), sampleSnapshot()]
+    const configurations = [good(first), good(second)]
+    const { gateway, engine } = setUp(async () => configurations.shift() ?? broken)
+    const start = gateway.start()
+    const reload = gateway.reload()
+    expect(await start).toBe(true)
+    expect(await reload).toMatchObject({ ok: true })
+    expect(engine.applied).toEqual([first, second])
+  })
+
+  test("what is being applied when the drain begins is not called the configuration in force", async () => {
+    const [first, second] = [sampleSnapshot(), sampleSnapshot()]
+    const configurations = [good(first), good(second)]
+    const { gateway, engine, counters, messages } = setUp(async () => configurations.shift() ?? broken)
+    await gateway.start()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    engine.gate = promise
+    const reload = gateway.reload()
+    while (engine.applied.length === 1) await Bun.sleep(0)
+    gateway.beginDrain()
+    resolve()
+    expect(await reload).toMatchObject({ ok: false, isInForce: false })
+    expect(gateway.snapshot).toBe(first)
+    expect(counters.configReloads).toBe(0)
+    expect(messages.join("")).not.toContain("configuration reloaded")
   })
 
   test("what was loaded when the drain began is not served", async () => {

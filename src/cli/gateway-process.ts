@@ -41,8 +41,8 @@ export interface GatewayProcessOptions {
   readonly engine: Engine
   readonly load: () => Promise<LoadedConfiguration>
   readonly loadCredentials: (snapshot: Snapshot) => Promise<LoadedCredentials>
-  /** Called after every snapshot that is served. */
-  readonly onServed: (snapshot: Snapshot) => void
+  /** Called after every snapshot that is served. @param readUnixMs when its files, and its certificates, began to be read */
+  readonly onServed: (snapshot: Snapshot, readUnixMs: number) => void
   readonly counters: Counters
   readonly log: Log
   /** Diagnostics as text, for people. */
@@ -65,7 +65,7 @@ export class GatewayProcess implements RunningGateway {
   #isEveryListenerBound = false
   #isFailedByHand = false
   #lastReload: ReloadOutcome | null = null
-  /** A reload of everything or of the certificates: one at a time. */
+  /** The start, a reload of everything or of the certificates: one at a time. */
   #running: Promise<unknown> | null = null
   #waiting: Promise<ReloadOutcome> | null = null
   #credentialsWaiting: Promise<void> | null = null
@@ -107,14 +107,19 @@ export class GatewayProcess implements RunningGateway {
   }
 
   /** Loads and serves for the first time. @returns false = it cannot; what is wrong has been printed. */
-  async start(): Promise<boolean> {
+  start(): Promise<boolean> {
+    return this.#runAlone(() => this.#startOnce())
+  }
+
+  async #startOnce(): Promise<boolean> {
+    const readUnixMs = Date.now()
     const loaded = await this.#options.load()
     await this.#options.print(await this.#render(loaded, this.#options.useColor))
     if (loaded.snapshot === null) {
       await this.#options.print(`portcullis: not started: ${summarizeDiagnostics(loaded.diagnostics)}\n`)
       return false
     }
-    const failures = await this.#serve(loaded.snapshot, loaded.credentials)
+    const failures = (await this.#serve(loaded.snapshot, loaded.credentials, readUnixMs)) ?? []
     if (failures.length > 0) {
       await this.#options.print(failures.map((failure) => `portcullis: ${failure}\n`).join(""))
       return false
@@ -124,8 +129,8 @@ export class GatewayProcess implements RunningGateway {
   }
 
   /**
-   * Loads anew. A configuration with errors never replaces the one that runs. Calls that come while a reload runs
-   * share the next one.
+   * Loads anew. A configuration with errors never replaces the one that runs. Calls that come during the start or while a
+   * reload runs share the next one.
    */
   reload(): Promise<ReloadOutcome> {
     if (this.#running === null) return this.#runAlone(() => this.#reloadOnce())
@@ -207,6 +212,7 @@ export class GatewayProcess implements RunningGateway {
 
   async #replaceConfiguration(): Promise<ReloadOutcome> {
     const startedAtMs = performance.now()
+    const readUnixMs = Date.now()
     const loaded = await this.#options.load()
     const { useColor } = this.#options
     // For the admin interface, which is no terminal.
@@ -220,7 +226,8 @@ export class GatewayProcess implements RunningGateway {
     }
     // Asked to end while it loaded: ports that were given up must not be bound again.
     if (this.#state !== "LIVE") return this.#refuseReload()
-    const failures = await this.#serve(loaded.snapshot, loaded.credentials)
+    const failures = await this.#serve(loaded.snapshot, loaded.credentials, readUnixMs)
+    if (failures === null) return this.#refuseReload()
     for (const failure of failures) this.log.error("listener not bound", { reason: failure })
     this.log.info("configuration reloaded", {
       listeners: loaded.snapshot.listeners.length,
@@ -244,11 +251,17 @@ export class GatewayProcess implements RunningGateway {
     return this.#lastReload
   }
 
-  async #serve(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Promise<readonly string[]> {
+  /** @returns the failures to bind, as text; null = asked to end before it was in force */
+  async #serve(
+    snapshot: Snapshot,
+    credentials: LoadedCredentials["byChain"],
+    readUnixMs: number,
+  ): Promise<readonly string[] | null> {
     const failures = await this.#options.engine.apply(snapshot, credentials, runInSlices)
+    if (this.#state === "DRAINING") return null
     await runInSlices(this.counters.routes.adopting(this.#snapshot, snapshot))
     this.#snapshot = snapshot
-    this.#options.onServed(snapshot)
+    this.#options.onServed(snapshot, readUnixMs)
     this.#isEveryListenerBound = failures.length === 0
     this.counters.configLoadedUnixMs = Date.now()
     return failures

@@ -59,8 +59,8 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
     engine,
     load: () => (options.demo ? loadWithDemoCertificates(loader, options.secretsDir, log) : loader.load()),
     loadCredentials: (snapshot) => loader.loadCredentials(snapshot),
-    onServed: (snapshot) => {
-      credentialWatch?.watch(credentialPaths(snapshot, options.secretsDir))
+    onServed: (snapshot, readUnixMs) => {
+      credentialWatch?.watch(credentialPaths(snapshot, options.secretsDir), readUnixMs)
       const reason = whyNothingIsServed(snapshot, options.selector)
       if (reason !== "") log.warn("nothing is served", { reason })
     },
