@@ -87,6 +87,20 @@ test("the source address without its port", () => {
   expectKey({ kind: "source-ip" }, requestWith([]), "192.0.2.7")
 })
 
+describe("over a unix socket, where clients have no address", () => {
+  const nowhere: PeerAddresses = { ...peer, remoteIp: "", localIp: "", remoteAddress: "", localAddress: "" }
+
+  test("the source address is no key: not all of them go to one endpoint", () => {
+    expect(hashOfRequest({ kind: "source-ip" }, requestWith([]), nowhere)).toBe(-1)
+  })
+
+  test("each client gets a cookie of its own", () => {
+    const key: CookieHashKey = { kind: "cookie", name: "s", path: "", ttlSeconds: 0, attributes: "" }
+    const values = Array.from({ length: 20 }, () => newAffinityCookie(key, nowhere).value)
+    expect(new Set(values).size).toBe(20)
+  })
+})
+
 describe("a cookie", () => {
   const key: CookieHashKey = { kind: "cookie", name: "s", path: "", ttlSeconds: 0, attributes: "" }
 

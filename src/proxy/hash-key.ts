@@ -23,7 +23,8 @@ function keyValue(key: HashKey, request: RequestHead, peer: PeerAddresses): stri
     case "cookie":
       return cookieValue(key.name, request.fieldValue("cookie"))
     case "source-ip":
-      return peer.remoteIp
+      // A client on a unix socket has none (Envoy hash_policy.cc `IpHashMethod`).
+      return peer.remoteIp === "" ? null : peer.remoteIp
     case "query":
       return queryValue(key.name, request)
   }
@@ -72,12 +73,16 @@ function cookieValue(name: string, header: string | null): string | null {
   return null
 }
 
-/** The cookie for a client that has none. Its value says nothing, so a client may keep it as long as it is told to. */
+/**
+ * The cookie for a client that has none. Its value says nothing, so a client may keep it as long as it is told to: where
+ * there are no addresses to tell clients apart it is drawn.
+ */
 export function newAffinityCookie(
   key: CookieHashKey,
   peer: PeerAddresses,
 ): { readonly value: string; readonly setCookie: string } {
-  const value = Bun.hash.xxHash64(`${peer.remoteAddress}${peer.localAddress}`).toString(16)
+  const client = peer.remoteAddress === "" ? crypto.randomUUID() : `${peer.remoteAddress}${peer.localAddress}`
+  const value = Bun.hash.xxHash64(client).toString(16)
   const maxAge = key.ttlSeconds > 0 ? `; Max-Age=${key.ttlSeconds}` : ""
   const path = key.path === "" ? "" : `; Path=${key.path}`
   return { value, setCookie: `${key.name}="${value}"${maxAge}${path}${key.attributes}; HttpOnly` }
