@@ -2,6 +2,7 @@
 import { valueInLines } from "../http/field-table.ts"
 import type { ResponseHead } from "../http/message.ts"
 import type { DownstreamStream } from "../http/stream.ts"
+import { toByteString } from "../route/byte-string.ts"
 import type { AccessLogRecord, LoggedTls } from "../telemetry/access-log-record.ts"
 import { loggedTls } from "./logged-tls.ts"
 
@@ -106,7 +107,8 @@ export class ExchangeRecord implements AccessLogRecord {
     return this.#exchange.traceId
   }
   get routeName(): string {
-    return this.#exchange.route?.name ?? ""
+    // Text of the configuration, among bytes.
+    return toByteString(this.#exchange.route?.name ?? "")
   }
   get upstreamHost(): string {
     return this.#exchange.upstream?.hostText ?? ""

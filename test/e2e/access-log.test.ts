@@ -286,3 +286,19 @@ test("what was answered here was sent nowhere, and no service has a time in it",
   const { upstreamAttempts, requestDurationMs, responseDurationMs } = await gateway.record(0)
   expect([upstreamAttempts, requestDurationMs, responseDurationMs]).toEqual([0, -1, -1])
 })
+
+test("a rule's name that is not ASCII is its UTF-8 bytes: in both formats, and in a field", async () => {
+  const named = `
+- name: "café 日"
+  headers: { response: { set: { x-rule: "%ROUTE_NAME%" } } }
+  directResponse: { status: 204 }
+`
+  const logged = async (format: string) => {
+    await using gateway = await GatewayProcessUnderTest.start(rulesTo(1, named), ["--access-log-format", format])
+    const response = await exchangeOnce(gateway.ports.http, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    expect(response.field("x-rule")).toBe(Buffer.from("café 日").toString("latin1"))
+    return (await gateway.stop()).stdout
+  }
+  expect(await logged("text")).toEndWith(" caf\\xC3\\xA9 \\xE6\\x97\\xA5\n")
+  expect(JSON.parse(await logged("json"))).toMatchObject({ route_name: "café 日" })
+})
