@@ -3,6 +3,7 @@
  * JSON with `?format=json` or `Accept: application/json`. What changes something needs POST.
  */
 import { type Context, Hono } from "hono"
+import { envoyListenerStats } from "../telemetry/envoy-metrics.ts"
 import { isLogLevel, logLevels } from "../telemetry/log.ts"
 import { processStats } from "../telemetry/process-metrics.ts"
 import { certsJson, certsText } from "./certs-page.ts"
@@ -133,7 +134,11 @@ function answerCerts(context: Context, gateway: RunningGateway): Response {
 
 function answerStats(context: Context, gateway: RunningGateway): Response {
   if (context.req.query("format") === "prometheus") return answerPrometheus(context, gateway)
-  const stats = [...processStats(gateway.counters), ...clusterStats(gateway.clusters)]
+  const stats = [
+    ...processStats(gateway.counters),
+    ...envoyListenerStats(gateway.listenerStats),
+    ...clusterStats(gateway.clusters),
+  ]
   if (wantsJson(context)) return json(context, { stats: stats.map(([name, value]) => ({ name, value })) })
   return context.text(stats.map(([name, value]) => `${name}: ${value}\n`).join(""))
 }

@@ -164,11 +164,11 @@ describe("pages", () => {
     for (const path of ["/stats/prometheus", "/stats?format=prometheus"]) {
       const answer = await get(path)
       expect(answer.type).toBe("text/plain; version=0.0.4; charset=utf-8")
-      const cluster = '{cluster="outbound|80||shop.default.svc.cluster.local"}'
+      const cluster = '{envoy_cluster_name="outbound|80||shop.default.svc.cluster.local"}'
       expect(answer.body).toContain("# TYPE portcullis_requests_total counter\nportcullis_requests_total 0\n")
-      expect(answer.body).toContain(`portcullis_cluster_upstream_rq_total${cluster} 30\n`)
-      expect(answer.body).toContain(`portcullis_cluster_upstream_cx_connect_fail_total${cluster} 1\n`)
-      expect(answer.body).toContain(`portcullis_cluster_membership_healthy${cluster} 1\n`)
+      expect(answer.body).toContain(`envoy_cluster_upstream_rq_total${cluster} 30\n`)
+      expect(answer.body).toContain(`envoy_cluster_upstream_cx_connect_fail${cluster} 1\n`)
+      expect(answer.body).toContain(`envoy_cluster_membership_healthy${cluster} 1\n`)
     }
   })
 

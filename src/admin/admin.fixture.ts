@@ -6,6 +6,7 @@ import { buildPathTable } from "../route/path-table.ts"
 import { Counters } from "../telemetry/counters.ts"
 import { DestinationConnections } from "../telemetry/destination-connections.ts"
 import { DestinationRequests } from "../telemetry/destination-requests.ts"
+import { ListenerStats } from "../telemetry/listener-stats.ts"
 import { createLog } from "../telemetry/log.ts"
 import type { ClusterView, ReloadOutcome, RunningGateway, ServerState, TlsServerView } from "./running-gateway.ts"
 
@@ -161,6 +162,17 @@ export const sampleTlsServers: readonly TlsServerView[] = [
   },
 ]
 
+function sampleListenerStats(): ListenerStats {
+  const stats = new ListenerStats()
+  stats.connectionsTotal = 7
+  stats.connectionsActive = 2
+  for (const status of [200, 200, 404, 503, 0]) {
+    stats.startRequest()
+    stats.finishRequest(status)
+  }
+  return stats
+}
+
 export class FakeGateway implements RunningGateway {
   readonly version = "1.2.3"
   readonly startedAtUnixMs = Date.now()
@@ -172,6 +184,7 @@ export class FakeGateway implements RunningGateway {
     { name: "0.0.0.0_8080", address: "0.0.0.0", port: 8080 },
     { name: "::_8080", address: "::", port: 8080 },
   ]
+  readonly listenerStats = [{ name: "0.0.0.0_8080", stats: sampleListenerStats() }]
   readonly clusters = sampleClusters
   readonly tlsServers: readonly TlsServerView[] = sampleTlsServers
   readonly counters = new Counters()

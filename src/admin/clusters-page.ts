@@ -1,5 +1,4 @@
 /** `/clusters` and the clusters' part of `/stats` (Envoy `envoy.admin.v3.Clusters`, and its text form). */
-import type { MetricFamily } from "../telemetry/prometheus-text.ts"
 import type { ClusterView, EndpointView } from "./running-gateway.ts"
 import { addressJson } from "./server-pages.ts"
 
@@ -42,24 +41,6 @@ export function clusterStats(clusters: readonly ClusterView[]): readonly (readon
   return clusters.flatMap((cluster) =>
     cluster.stats.snapshotStats().map((stat) => [`cluster.${cluster.spec.name}.${stat.name}`, stat.value] as const),
   )
-}
-
-/** `portcullis_cluster_upstream_requests_total{cluster="outbound|80||x"}` and so on: one family per statistic. */
-export function clusterMetricFamilies(clusters: readonly ClusterView[]): readonly MetricFamily[] {
-  return clusters.flatMap((cluster) =>
-    cluster.stats.snapshotStats().map((stat) => ({
-      name: prometheusName(stat.name, stat.kind),
-      help: `Envoy's cluster statistic ${stat.name}.`,
-      type: stat.kind,
-      samples: [{ labels: { cluster: cluster.spec.name }, value: stat.value }],
-    })),
-  )
-}
-
-/** A counter's name ends in `_total` and a gauge's does not, whatever Envoy calls it. */
-function prometheusName(stat: string, kind: "counter" | "gauge"): string {
-  const name = `portcullis_cluster_${stat}`.replaceAll(".", "_").replace(/_total$/, "")
-  return kind === "counter" ? `${name}_total` : name
 }
 
 type EndpointStat = readonly [name: string, type: "COUNTER" | "GAUGE", value: number]

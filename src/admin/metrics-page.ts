@@ -2,6 +2,7 @@
 import type { Context } from "hono"
 import { accepts } from "hono/accepts"
 import type { Snapshot } from "../compile/snapshot.ts"
+import { envoyClusterFamilies, envoyListenerFamilies, envoyServerFamilies } from "../telemetry/envoy-metrics.ts"
 import { istioMetricFamilies } from "../telemetry/istio-metrics.ts"
 import { istioTcpMetricFamilies } from "../telemetry/istio-tcp-metrics.ts"
 import { processMetricFamilies } from "../telemetry/process-metrics.ts"
@@ -13,7 +14,6 @@ import {
 } from "../telemetry/prometheus-text.ts"
 import type { RouteCounts } from "../telemetry/route-counts.ts"
 import { certificateMetricFamilies } from "./certs-page.ts"
-import { clusterMetricFamilies } from "./clusters-page.ts"
 import type { RunningGateway } from "./running-gateway.ts"
 
 const openMetricsType = "application/openmetrics-text"
@@ -41,7 +41,13 @@ function metricFamilies(gateway: RunningGateway): readonly MetricFamily[] {
     ),
     ...processMetricFamilies(counters),
     routeMetricFamily(snapshot, counters.routes),
-    ...clusterMetricFamilies(clusters),
+    ...envoyClusterFamilies(clusters.map(({ spec, stats }) => ({ name: spec.name, stats: stats.snapshotStats() }))),
+    ...envoyListenerFamilies(gateway.listenerStats),
+    ...envoyServerFamilies({
+      isLive: gateway.isReady,
+      uptimeSeconds: Math.trunc((Date.now() - gateway.startedAtUnixMs) / 1000),
+      residentBytes: process.memoryUsage.rss(),
+    }),
     ...certificateMetricFamilies(gateway.tlsServers),
   ]
 }

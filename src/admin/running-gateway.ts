@@ -6,6 +6,7 @@ import type { ClusterSpec, Snapshot } from "../compile/snapshot.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { DestinationConnections } from "../telemetry/destination-connections.ts"
 import type { DestinationRequests } from "../telemetry/destination-requests.ts"
+import type { NamedListenerStats } from "../telemetry/envoy-metrics.ts"
 import type { Log } from "../telemetry/log.ts"
 
 /** Envoy's `ServerInfo.State`. */
@@ -21,6 +22,7 @@ export interface RunningGateway {
   readonly commandLineOptions: Readonly<Record<string, string>>
   readonly snapshot: Snapshot
   readonly boundListeners: readonly BoundListener[]
+  readonly listenerStats: readonly NamedListenerStats[]
   readonly clusters: readonly ClusterView[]
   readonly tlsServers: readonly TlsServerView[]
   readonly counters: Counters

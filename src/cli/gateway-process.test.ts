@@ -38,6 +38,7 @@ const broken: LoadedConfiguration = {
 
 class FakeEngine implements Engine {
   readonly applied: Snapshot[] = []
+  readonly listenerStats = []
   readonly boundListeners: readonly BoundListener[] = []
   readonly clusters = []
   readonly tlsServers = []

@@ -18,6 +18,7 @@ import type { Steps } from "../config/steps.ts"
 import { runInSlices } from "../config/time-slices.ts"
 import type { LoadedCredentials } from "../security/load-credentials.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { NamedListenerStats } from "../telemetry/envoy-metrics.ts"
 import type { Log } from "../telemetry/log.ts"
 import type { LoadedConfiguration } from "./load-snapshot.ts"
 import { portcullisVersion } from "./version.ts"
@@ -34,6 +35,7 @@ export interface Engine {
   applyingCredentials(snapshot: Snapshot, credentials: LoadedCredentials["byChain"]): Steps<void>
   readonly tlsServers: readonly TlsServerView[]
   readonly boundListeners: readonly BoundListener[]
+  readonly listenerStats: readonly NamedListenerStats[]
   readonly clusters: readonly ClusterView[]
 }
 
@@ -83,6 +85,10 @@ export class GatewayProcess implements RunningGateway {
 
   get boundListeners(): readonly BoundListener[] {
     return this.#options.engine.boundListeners
+  }
+
+  get listenerStats(): readonly NamedListenerStats[] {
+    return this.#options.engine.listenerStats
   }
 
   get clusters(): readonly ClusterView[] {

@@ -19,6 +19,7 @@ import { type ExchangeEnvironment, HttpExchange, type Routing } from "../proxy/h
 import { RefusedExchange } from "../proxy/refused-exchange.ts"
 import { effectiveTimeoutMs } from "../proxy/timeout.ts"
 import { Counters } from "../telemetry/counters.ts"
+import { ListenerStats } from "../telemetry/listener-stats.ts"
 import { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool, ReadyUpstream } from "../upstream/http-pool.ts"
 import type { Scheduler } from "../upstream/scheduler.ts"
@@ -168,6 +169,7 @@ export function dryRun(
   const environment: ExchangeEnvironment = {
     routing,
     counters: new Counters(),
+    listenerStats: new ListenerStats(),
     accessLog: null,
     tracer: null,
     wheel,

@@ -16,6 +16,7 @@ import { type ClientVerdict, judgeClient } from "../security/client-certificate.
 import { ServerCredentials } from "../security/server-credentials.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { ListenerStats } from "../telemetry/listener-stats.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
@@ -23,8 +24,13 @@ import type { TransportEnvironment } from "../upstream/transport.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
 import type { GatewayClock } from "./gateway-clock.ts"
 
+/** What a listener needs of its surroundings. */
+export interface ListenerEnvironment extends SharedEnvironment {
+  readonly listenerStats: ListenerStats
+}
+
 /** What all listeners of a gateway share. */
-export interface ListenerEnvironment {
+export interface SharedEnvironment {
   readonly limits: HttpLimits
   readonly tlsLimits: TlsLimits
   readonly counters: Counters
@@ -63,6 +69,10 @@ export abstract class LiveFilterChain {
 
   get counters(): Counters {
     return this.environment.counters
+  }
+
+  get listenerStats(): ListenerStats {
+    return this.environment.listenerStats
   }
 
   get accessLog(): AccessLogSink | null {
@@ -116,6 +126,7 @@ export abstract class LiveFilterChain {
   onConnectionClosed(connection: DownstreamConnection): void {
     if (!this.#connections.delete(connection)) return
     this.counters.downstreamConnectionsActive--
+    this.listenerStats.connectionsActive--
     if (this.#connections.size === 0) this.#onEmpty?.()
   }
 

@@ -13,6 +13,7 @@ import { tlsHandlers } from "../net/tls-upgrade.ts"
 import type { CertificateSummary, CheckedCredentials } from "../security/check-credentials.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { NamedListenerStats } from "../telemetry/envoy-metrics.ts"
 import type { Log } from "../telemetry/log.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
@@ -23,7 +24,7 @@ import { probeByHttp } from "../upstream/http-health-probe.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import { systemScheduler } from "../upstream/scheduler.ts"
 import type { FindSecret } from "../upstream/tls-material.ts"
-import type { ListenerEnvironment } from "./filter-chain.ts"
+import type { SharedEnvironment } from "./filter-chain.ts"
 import { GatewayClock } from "./gateway-clock.ts"
 import { GatewayListener } from "./listener.ts"
 
@@ -78,7 +79,7 @@ export class Gateway {
   readonly #options: GatewayOptions
   readonly #clock = new GatewayClock()
   readonly #wheel: TimerWheel
-  readonly #environment: ListenerEnvironment
+  readonly #environment: SharedEnvironment
   readonly #clusters: ClusterManager<HttpPool>
   /** By what is bound: a listener that stays bound stays the same object. */
   #listeners: ReadonlyMap<string, GatewayListener> = new Map()
@@ -238,6 +239,11 @@ export class Gateway {
   #leave(listener: GatewayListener): void {
     listener.drain()
     this.#leaving.add(listener)
+  }
+
+  /** What each listener has seen. */
+  get listenerStats(): readonly NamedListenerStats[] {
+    return [...this.#listeners.values()].map(({ name, environment }) => ({ name, stats: environment.listenerStats }))
   }
 
   get boundListeners(): readonly BoundListener[] {

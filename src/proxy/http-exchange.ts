@@ -20,6 +20,7 @@ import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import { GrpcMessages } from "../telemetry/grpc-message-counter.ts"
+import type { ListenerStats } from "../telemetry/listener-stats.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
@@ -54,6 +55,7 @@ export interface ExchangeEnvironment {
   /** Read once, at the start: an exchange never sees two configurations. */
   readonly routing: Routing
   readonly counters: Counters
+  readonly listenerStats: ListenerStats
   readonly accessLog: AccessLogSink | null
   /** null = nothing is traced. */
   readonly tracer: Tracer | null
@@ -115,6 +117,7 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     this.startedAtMs = performance.now()
     environment.counters.requestsTotal++
     environment.counters.requestsActive++
+    environment.listenerStats.startRequest()
   }
 
   // --- 1 to 4: which route -------------------------------------------------------------------------------------------
@@ -428,13 +431,14 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     if (this.#isOver) return
     this.#isOver = true
     this.endedAtMs = performance.now()
-    const { counters, accessLog, wheel } = this.#environment
+    const { counters, listenerStats, accessLog, wheel } = this.#environment
     if (this.#delay !== null) wheel.clear(this.#delay)
     // The rest of the body will not come to them.
     if (this.#mirrors !== null && !this.#isRequestEnded) for (const mirror of this.#mirrors) mirror.cancel()
     counters.requestsActive--
     if (this.responseStatus === 101) counters.upgradesActive--
     counters.countResponse(this.responseStatus)
+    listenerStats.finishRequest(this.responseStatus)
     countRequest(this, this.#routing.clusters[this.#destination?.clusterIndex ?? -1], counters)
     if (accessLog !== null) accessLog.write(new ExchangeRecord(this))
     this.#trace?.end(new ExchangeRecord(this))

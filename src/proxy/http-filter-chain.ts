@@ -7,6 +7,7 @@ import type { ClientVerdict, RefusalReason } from "../security/client-certificat
 import { forwardedClientCert } from "../security/forwarded-client-cert.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { ListenerStats } from "../telemetry/listener-stats.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
@@ -114,6 +115,10 @@ abstract class ConnectionHost implements HttpHost {
 
   get counters(): Counters {
     return this.chain.counters
+  }
+
+  get listenerStats(): ListenerStats {
+    return this.chain.listenerStats
   }
 
   get accessLog(): AccessLogSink | null {

@@ -127,6 +127,7 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
     const connection = chain === null || result === null ? null : chain.openTls(this.#serverName, result, Date.now())
     if (connection === null) {
       this.#listener.environment.counters.downstreamTlsHandshakeErrors++
+      this.#listener.environment.listenerStats.tlsConnectionErrors++
       socket.terminate()
       return
     }
@@ -155,6 +156,7 @@ export class InspectedConnection implements DownstreamConnection, HandshakingOwn
 
   #closeUnmatched(): void {
     this.#listener.environment.counters.downstreamNoFilterChain++
+    this.#listener.environment.listenerStats.noFilterChainMatch++
     this.#closeWith("NR", "filter_chain_not_found")
   }
 

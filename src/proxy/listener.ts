@@ -10,10 +10,16 @@ import type { SharedPorts } from "../net/shared-ports.ts"
 import type { SocketOwner, TcpSocket } from "../net/socket.ts"
 import { type BoundSocket, bindTcp } from "../net/tcp-listener.ts"
 import { buildHostTable, type HostTable } from "../route/host-table.ts"
+import { ListenerStats } from "../telemetry/listener-stats.ts"
 import type { Cluster } from "../upstream/cluster.ts"
 import type { HttpPool } from "../upstream/http-pool.ts"
 import type { DownstreamConnection } from "./downstream-connection.ts"
-import { filterChainKey, type ListenerEnvironment, type LiveFilterChain } from "./filter-chain.ts"
+import {
+  filterChainKey,
+  type ListenerEnvironment,
+  type LiveFilterChain,
+  type SharedEnvironment,
+} from "./filter-chain.ts"
 import { HttpChain } from "./http-filter-chain.ts"
 import { InspectedConnection, type InspectingListener } from "./inspected-connection.ts"
 import { ProxyHeaderConnection, type ProxyHeaderListener } from "./proxy-header-connection.ts"
@@ -36,9 +42,9 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
   #sockets: readonly BoundSocket[] = []
 
   /** @param sharedPorts null = nobody else listens on its port */
-  constructor(name: string, environment: ListenerEnvironment, sharedPorts: SharedPorts | null) {
+  constructor(name: string, environment: SharedEnvironment, sharedPorts: SharedPorts | null) {
     this.name = name
-    this.environment = environment
+    this.environment = { ...environment, listenerStats: new ListenerStats() }
     this.#sharedPorts = sharedPorts
   }
 
@@ -97,9 +103,10 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
   }
 
   #accept(socket: TcpSocket): SocketOwner | null {
-    const { counters, limits } = this.environment
+    const { counters, limits, listenerStats } = this.environment
     if (counters.downstreamConnectionsActive >= limits.downstreamConnectionsMax) {
       counters.downstreamConnectionsOverflow++
+      listenerStats.connectionsOverflow++
       socket.terminate()
       return null
     }
@@ -110,6 +117,8 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
     }
     counters.downstreamConnectionsTotal++
     counters.downstreamConnectionsActive++
+    listenerStats.connectionsTotal++
+    listenerStats.connectionsActive++
     if (this.#proxies === null) return this.#openNext()
     const announcing = new ProxyHeaderConnection(this)
     this.#inspected.add(announcing)
@@ -137,7 +146,9 @@ export class GatewayListener implements InspectingListener, ProxyHeaderListener 
   }
 
   onConnectionClosed(connection: DownstreamConnection): void {
-    if (this.#inspected.delete(connection)) this.environment.counters.downstreamConnectionsActive--
+    if (!this.#inspected.delete(connection)) return
+    this.environment.counters.downstreamConnectionsActive--
+    this.environment.listenerStats.connectionsActive--
   }
 
   get isEmpty(): boolean {

@@ -9,6 +9,7 @@ import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { type RefusalReason, refusalTexts } from "../security/client-certificate.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
+import type { ListenerStats } from "../telemetry/listener-stats.ts"
 import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import { ExchangeRecord, type LoggedExchange } from "./exchange-record.ts"
 import { grpcReplyHead, localReplyHead } from "./local-replies.ts"
@@ -17,6 +18,7 @@ import { TraceOfExchange } from "./trace-exchange.ts"
 
 export interface RefusalEnvironment {
   readonly counters: Counters
+  readonly listenerStats: ListenerStats
   readonly accessLog: AccessLogSink | null
   /** null = nothing is traced. */
   readonly tracer: Tracer | null
@@ -50,6 +52,7 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
     this.#environment = environment
     environment.counters.requestsTotal++
     environment.counters.requestsActive++
+    environment.listenerStats.startRequest()
   }
 
   get traceId(): string {
@@ -107,6 +110,7 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
     const { counters, accessLog } = this.#environment
     counters.requestsActive--
     counters.countResponse(this.responseStatus)
+    this.#environment.listenerStats.finishRequest(this.responseStatus)
     accessLog?.write(new ExchangeRecord(this))
     this.#trace?.end(new ExchangeRecord(this))
   }

@@ -18,7 +18,7 @@ export interface NumberFamily {
   /** `[a-zA-Z_:][a-zA-Z0-9_:]*`; a counter's ends in `_total`. */
   readonly name: string
   readonly help: string
-  readonly type: "counter" | "gauge"
+  readonly type: "counter" | "gauge" | "untyped"
   readonly samples: readonly MetricSample[]
 }
 
@@ -55,7 +55,8 @@ export function renderMetrics(families: readonly MetricFamily[], format: Exposit
     if (lines === "") continue
     // OpenMetrics names a counter's family without the suffix of its samples.
     const head = format === "openmetrics" && first.type === "counter" ? name.replace(/_total$/, "") : name
-    text += `# HELP ${head} ${escapeHelp(first.help, format)}\n# TYPE ${head} ${first.type}\n${lines}`
+    const type = format === "openmetrics" && first.type === "untyped" ? "unknown" : first.type
+    text += `# HELP ${head} ${escapeHelp(first.help, format)}\n# TYPE ${head} ${type}\n${lines}`
   }
   return format === "openmetrics" ? `${text}# EOF\n` : text
 }

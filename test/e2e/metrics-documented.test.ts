@@ -68,9 +68,11 @@ async function scrapeAfterEverything(): Promise<ScrapedMetrics> {
 test("docs/metrics.md has every metric, and no other", async () => {
   const document = await readFile(join(import.meta.dir, "../../docs/metrics.md"), "utf8")
   const documented = new Set(
-    [...document.matchAll(/`((?:istio|portcullis)_[a-z0-9_]+)`/g)].map(([, name = ""]) => name),
+    [...document.matchAll(/`((?:istio|portcullis|envoy)_[a-z0-9_]+)`/g)].map(([, name = ""]) => name),
   )
   const exposed = new Set((await scrapeAfterEverything()).families)
   expect([...exposed].filter((name) => !documented.has(name))).toEqual([])
-  expect([...documented].filter((name) => !exposed.has(name))).toEqual([])
+  const isLabel = (name: string) =>
+    /^envoy_(?:\w+_name|listener_address|http_conn_manager_prefix|response_code_class)$/.test(name)
+  expect([...documented].filter((name) => !exposed.has(name) && !isLabel(name))).toEqual([])
 })

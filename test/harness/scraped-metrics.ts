@@ -46,6 +46,7 @@ class GatewayWithAdmin extends FakeGateway {
     Object.defineProperties(this, {
       counters: { value: under.counters },
       clusters: { get: () => under.gateway.clusters },
+      listenerStats: { get: () => under.gateway.listenerStats },
     })
   }
 }
