@@ -106,6 +106,35 @@ describe.skipIf(process.platform !== "linux")("listeners that share a port", () 
     expect(Math.min(...others)).toBeGreaterThan(0)
   })
 
+  test("two that leave at the same time lose no connection to the one that stays", async () => {
+    using group = new Group()
+    const first = group.add()
+    const second = group.add()
+    const third = group.add()
+    const leave = async (socket: BoundSocket) => {
+      await steerAway(socket, group.control)
+      closeSteered(socket, group.control)
+    }
+    let isOver = false
+    let connected = 0
+    const clients = Array.from({ length: 16 }, async () => {
+      while (!isOver) {
+        await group.connect("127.0.0.1", 1)
+        connected++
+      }
+    })
+    const leaving = [leave(second)]
+    // The second steers to itself, then to the first, which then finds out that it gets connections again.
+    await Bun.sleep(100)
+    leaving.push(leave(first))
+    await Promise.all(leaving)
+    isOver = true
+    await Promise.all(clients)
+    expect(group.sockets.reduce((sum, { acceptedCount }) => sum + acceptedCount, 0)).toBe(connected)
+    expect(third.acceptedCount).toBeGreaterThan(0)
+    expect(await group.connect()).toEqual([0, 0, connectionCount])
+  })
+
   test("one that is alone goes on accepting until it closes", async () => {
     using group = new Group()
     const only = group.add()

@@ -12,6 +12,13 @@ import type { ReusePortControl } from "./reuse-port-control.ts"
 /** A round trip of the slowest client: from its SYN, which came to us, to its ACK. */
 const settleMs = 500
 
+/**
+ * The group is this one and its successor, as a rule; who began to listen first has index 0. Who still gets connections is
+ * index 1 itself, or alone, or another one leaves at the same time and has steered them here. When that one has gone the
+ * indices are others, and both are tried again.
+ */
+const indicesToTry = [1, 0, 1, 0] as const
+
 export interface SharedListener {
   /** -1 = not known, or closed. */
   readonly fd: number
@@ -26,15 +33,13 @@ export interface SharedListener {
  * @returns whether the system can do it
  */
 export async function steerAway(listener: SharedListener, control: ReusePortControl): Promise<boolean> {
-  // The group is this one and its successor, as a rule; who began to listen first has index 0.
-  if (!control.steerTo(listener.fd, 1)) return false
-  await Bun.sleep(settleMs / 2)
-  const acceptedBefore = listener.acceptedCount
-  await Bun.sleep(settleMs / 2)
-  if (listener.acceptedCount === acceptedBefore) return true
-  // Who still gets connections is index 1 itself, or alone. Then index 0 is another one, or also us: no harm.
-  control.steerTo(listener.fd, 0)
-  await Bun.sleep(settleMs)
+  for (const [attempt, index] of indicesToTry.entries()) {
+    if (!control.steerTo(listener.fd, index)) return attempt > 0
+    await Bun.sleep(settleMs / 2)
+    const acceptedBefore = listener.acceptedCount
+    await Bun.sleep(settleMs / 2)
+    if (listener.acceptedCount === acceptedBefore) return true
+  }
   return true
 }
 
