@@ -9,7 +9,7 @@
  */
 import type { Counters } from "../counters.ts"
 import type { Log } from "../log.ts"
-import { encodeSpans, type TracedService } from "./otlp-json.ts"
+import { encodeSpans, rejectedSpans, type TracedService } from "./otlp-spans.ts"
 import type { Span, SpanSink } from "./tracer.ts"
 
 /** Sizes and times are the defaults of OpenTelemetry's batch processor. */
@@ -148,7 +148,7 @@ export class SpanExporter implements SpanSink {
   }
 }
 
-async function post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<Outcome> {
+async function post(url: string, headers: Readonly<Record<string, string>>, body: Uint8Array): Promise<Outcome> {
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -157,18 +157,12 @@ async function post(url: string, headers: Readonly<Record<string, string>>, body
       redirect: "manual",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     })
-    const text = await response.text()
-    if (response.ok) return { kind: "taken", rejected: rejectedIn(text) }
+    const answer = await response.bytes()
+    if (response.ok) return { kind: "taken", rejected: rejectedSpans(answer) }
     return { kind: retryableStatuses.has(response.status) ? "again" : "refused", reason: `status ${response.status}` }
   } catch (error) {
     return { kind: "again", reason: error instanceof Error ? error.message : String(error) }
   }
-}
-
-/** Of a partial success; 0 when all were taken. */
-function rejectedIn(text: string): number {
-  const rejected = /"rejectedSpans"\s*:\s*"?(\d{1,9})/.exec(text)?.[1]
-  return rejected === undefined ? 0 : Number(rejected)
 }
 
 function scheduleWithTimer(callback: () => void, delayMs: number): void {
