@@ -34,6 +34,8 @@ export function startOwnServer(options: OwnServerOptions): OwnServer | ListenFai
   // `::` takes IPv4 too.
   const claimed = host === "::" ? "*" : host
   if (sharedPorts?.isClaimed(claimed, options.port) === true) return addressInUse(flag, place)
+  const control = sharedPorts?.control ?? null
+  const listeningBefore = control?.listeningFds() ?? new Set()
   let requestCount = 0
   try {
     const server = Bun.serve({
@@ -50,9 +52,8 @@ export function startOwnServer(options: OwnServerOptions): OwnServer | ListenFai
     const port = server.port ?? options.port
     sharedPorts?.claim(claimed, port)
     const stop = () => server.stop(true)
-    const control = sharedPorts?.control ?? null
     if (control === null) return { host, port, yieldPort() {}, stop }
-    const listener = new SharedServerPort(control.listeningFd(port), () => requestCount)
+    const listener = new SharedServerPort(control.listeningFd(port, listeningBefore), () => requestCount)
     return { host, port, ...yielding(listener, control, stop) }
   } catch (error) {
     return listenFailure(flag, place, error)

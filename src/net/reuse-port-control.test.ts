@@ -33,14 +33,21 @@ test.skipIf(process.platform !== "linux")(
   () => {
     const control = ReusePortControl.open()
     if (typeof control === "string") throw new Error(control)
+    const none = new Set<number>()
     const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } })
     const { port } = listener
-    const fd = control.listeningFd(port)
+    const fd = control.listeningFd(port, none)
     expect("fd" in listener ? listener.fd : null).toBe(fd)
+    // On another address of the same port is another one.
+    const before = control.listeningFds()
+    expect([...before]).toContain(fd)
+    const other = Bun.listen({ hostname: "127.0.0.2", port, socket: { data() {} } })
+    expect("fd" in other ? other.fd : null).toBe(control.listeningFd(port, before))
+    other.stop()
     // Without SO_REUSEPORT there is no group to steer.
     expect(control.steerTo(fd, 0)).toBe(false)
     listener.stop()
-    expect(control.listeningFd(port)).toBe(-1)
+    expect(control.listeningFd(port, none)).toBe(-1)
     expect(control.steerTo(-1, 0)).toBe(false)
   },
 )

@@ -83,8 +83,9 @@ export class ReusePortControl {
       reusePort: true,
       socket: { data() {} },
     }
+    const before = this.listeningFds()
     const listener = Bun.listen(options)
-    const isTaken = this.spread(this.listeningFd(listener.port))
+    const isTaken = this.spread(this.listeningFd(listener.port, before))
     listener.stop(true)
     return isTaken
   }
@@ -120,10 +121,19 @@ export class ReusePortControl {
     return this.#libc.setsockopt(fd, SOL_SOCKET, option, ptr(header), header.byteLength) === 0
   }
 
-  /** The socket of this process that listens on a port, for servers that do not tell theirs; -1 = there is none. */
-  listeningFd(port: number): number {
+  /** The sockets of this process that listen. */
+  listeningFds(): ReadonlySet<number> {
     const fds = readdirSync("/proc/self/fd").map(Number)
-    return fds.find((fd) => this.#isListening(fd) && this.#portOf(fd) === port) ?? -1
+    return new Set(fds.filter((fd) => this.#isListening(fd)))
+  }
+
+  /**
+   * The socket of this process that listens on a port, for servers that do not tell theirs; -1 = there is none.
+   * @param before those that listened before it did: one of them may have the port on another address
+   */
+  listeningFd(port: number, before: ReadonlySet<number>): number {
+    for (const fd of this.listeningFds()) if (!before.has(fd) && this.#portOf(fd) === port) return fd
+    return -1
   }
 
   #isListening(fd: number): boolean {
