@@ -107,6 +107,20 @@ describe("serving", () => {
     expect((await second.command.end()).code).toBe(0)
   })
 
+  test("SIGTERM ends it while it waits for its configuration", async () => {
+    expect(Bun.spawnSync(["mkfifo", join(cwd, "pipe.yaml")]).exitCode).toBe(0)
+    const command = new RunningCommand(["-f", "pipe.yaml", ...freePorts], { cwd })
+    running = command
+    // It reads when somebody can open the pipe for writing.
+    const writer = Bun.spawn(["sh", "-c", "exec 3> pipe.yaml; echo opened; exec sleep 60"], { cwd, stdout: "pipe" })
+    await writer.stdout.getReader().read()
+    command.kill("SIGTERM")
+    const { code, stderr } = await command.end()
+    writer.kill()
+    expect(code).toBe(0)
+    expect(stderr).toEndWith("stopped before it served reason=SIGTERM\n")
+  })
+
   test("--demo prints three lines to try, and they answer", async () => {
     const toWebapp = "route: [{destination: {host: webapp, port: {number: 80}}}]"
     const [echo, events] = ["/echo", "/healthz"].map((path) => `{match: [{uri: {exact: ${path}}}], ${toWebapp}}`)

@@ -76,7 +76,15 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<0 | 
   process.on("SIGUSR1", () => accessLog?.reopen())
   // Connections that came to a shared port meanwhile are answered, and the others on it go on as if nothing had been.
   const giveBack = async () => (sharedPorts === null ? undefined : engine.drain(options.drainMs))
-  if (!(await gateway.start())) {
+  // A start may take long, or wait for a pipe that nobody writes to.
+  const isStarted = await Promise.race([gateway.start(), stop.requested.then((reason) => ({ reason }))])
+  if (typeof isStarted !== "boolean") {
+    gateway.beginDrain()
+    await engine.drain(options.drainMs)
+    log.info("stopped before it served", isStarted)
+    return 0
+  }
+  if (!isStarted) {
     await giveBack()
     return 1
   }
