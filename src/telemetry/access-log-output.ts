@@ -31,10 +31,14 @@ function openForAppend(path: string): number | { readonly error: string } {
   }
 }
 
+const lineFeed = Buffer.from("\n")
+
 class DescriptorOutput implements LogOutput {
   #fd: number
   /** The descriptor of the write under way; -1 = none. It outlives a reopen() until that write is done. */
   #writingFd = -1
+  /** A write failed within a line (a full disk takes a part of what it is given): the next line begins on one of its own. */
+  #isTorn = false
   readonly #path: string | null
 
   constructor(fd: number, path: string | null) {
@@ -45,9 +49,14 @@ class DescriptorOutput implements LogOutput {
   write(bytes: Uint8Array, done: (failure: string | null) => void): void {
     const fd = this.#fd
     this.#writingFd = fd
-    writeAll(fd, bytes, (failure) => {
+    const whole = this.#isTorn ? Buffer.concat([lineFeed, bytes]) : bytes
+    writeAll(fd, whole, 0, (failure, written) => {
       this.#writingFd = -1
-      if (fd !== this.#fd) closeQuietly(fd)
+      if (written > 0) this.#isTorn = whole[written - 1] !== lineFeed[0]
+      if (fd !== this.#fd) {
+        closeQuietly(fd)
+        this.#isTorn = false
+      }
       done(failure)
     })
   }
@@ -58,7 +67,9 @@ class DescriptorOutput implements LogOutput {
     if (typeof opened !== "number") return opened.error
     const old = this.#fd
     this.#fd = opened
-    if (old !== this.#writingFd) closeQuietly(old)
+    if (old === this.#writingFd) return null
+    closeQuietly(old)
+    this.#isTorn = false
     return null
   }
 
@@ -67,15 +78,21 @@ class DescriptorOutput implements LogOutput {
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array, done: (failure: string | null) => void): void {
-  write(fd, bytes, 0, bytes.length, null, (error, written) => {
+function writeAll(
+  fd: number,
+  bytes: Uint8Array,
+  offset: number,
+  done: (failure: string | null, written: number) => void,
+): void {
+  write(fd, bytes, offset, bytes.length - offset, null, (error, written) => {
     if (error === null || error === undefined) {
-      if (written < bytes.length) writeAll(fd, bytes.subarray(written), done)
-      else done(null)
+      const end = offset + written
+      if (end < bytes.length) writeAll(fd, bytes, end, done)
+      else done(null, end)
     } else if (error.code === "EAGAIN") {
-      setTimeout(() => writeAll(fd, bytes, done), retryDelayMs)
+      setTimeout(() => writeAll(fd, bytes, offset, done), retryDelayMs)
     } else {
-      done(reasonOf(error))
+      done(reasonOf(error), offset)
     }
   })
 }

@@ -219,4 +219,22 @@ describe("file output", () => {
   test("a full device is a failure with its reason, not an exception", async () => {
     expect(await written(open("/dev/full"), "a\n")).toContain("ENOSPC")
   })
+
+  test("after a write that a full disk took a part of, the next line begins on one of its own", async () => {
+    const path = join(folder, "access.log")
+    const script = `import { truncateSync } from "node:fs"
+import { openLogOutput } from ${JSON.stringify(join(import.meta.dir, "access-log-output.ts"))}
+const output = openLogOutput(process.argv[1])
+const written = (text) => new Promise((resolve) => output.write(Buffer.from(text), resolve))
+const failures = [await written("a".repeat(1009) + "\\n"), await written("b".repeat(20) + "\\n")]
+truncateSync(process.argv[1], 1012)
+failures.push(await written("c\\n"), await written("d\\n"))
+console.log(JSON.stringify(failures))`
+    // One block of 1024 bytes: the second line is cut in its middle.
+    const command = `ulimit -f 1; exec "$0" -e "$1" "$2"`
+    const child = Bun.spawn(["bash", "-c", command, process.execPath, script, path], { stdout: "pipe" })
+    const failures: unknown = JSON.parse(await child.stdout.text())
+    expect(failures).toEqual([null, expect.stringContaining("EFBIG"), null, null])
+    expect((await readFile(path, "utf8")).slice(1008)).toBe("a\nbb\nc\nd\n")
+  })
 })
