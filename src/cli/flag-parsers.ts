@@ -76,11 +76,15 @@ export function parseDrainMs(text: string): number | UsageError {
   )
 }
 
-/** An http or https URL. */
+/** An http or https URL. One with a password is not repeated: messages end in logs. */
 export function parseOtlpUrl(text: string): string | UsageError {
   const url = URL.parse(text)
+  if (url !== null && `${url.username}${url.password}` !== "") {
+    const instead = "write --tracing-otlp-headers 'authorization=Basic%20BASE64', or better its environment variable"
+    return usageError("--tracing-otlp: the URL of a collector takes no user name and no password", instead)
+  }
   const isHttp = url !== null && /^https?:$/.test(url.protocol) && /^https?:\/\/[^/]/i.test(text)
-  if (isHttp && url.username === "" && url.search === "" && url.hash === "") return text
+  if (isHttp && url.search === "" && url.hash === "") return text
   const hint = "write --tracing-otlp http://127.0.0.1:4318 (OTLP over HTTP; 4317 is the port for gRPC)"
   return usageError(`--tracing-otlp: ${quoted(text)} is not the http or https URL of a collector`, hint)
 }

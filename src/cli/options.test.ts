@@ -138,7 +138,7 @@ describe("values that are refused, with the flag's name and a hint", () => {
     [{ "access-log-format": ["%NOPE%"], "access-log": ["off"] }, "unknown operator %NOPE%"],
     [{ "tracing-otlp": ["collector:4318"] }, '--tracing-otlp: "collector:4318" is not the http or https URL'],
     [{ "tracing-otlp": ["http://"] }, "is not the http or https URL"],
-    [{ "tracing-otlp": ["http://user@collector"] }, "is not the http or https URL"],
+    [{ "tracing-otlp": ["http://user:secret@collector"] }, "the URL of a collector takes no user name and no password"],
     [{ "tracing-otlp-headers": ["a=1,b"] }, "--tracing-otlp-headers: entry 2 is not NAME=VALUE"],
     [{ "tracing-sampling": ["10%"] }, "hint: write --tracing-sampling 10"],
     [{ "tracing-sampling": ["101"] }, '--tracing-sampling: "101" is not a percentage from 0 to 100'],

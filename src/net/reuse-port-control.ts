@@ -27,6 +27,8 @@ const AND = 0x54
 const JUMP_IF_EQUAL = 0x15
 const RETURN = 0x06
 
+/** `struct sock_fprog`: how many instructions, and after padding where they are. */
+const HEADER_BYTES = 16
 /** No group is that large. */
 const INDEX_OF_NOBODY = 0xffff_ffff
 const WHOLE_PACKET = 0xffff_ffff
@@ -107,18 +109,20 @@ export class ReusePortControl {
 
   #attach(fd: number, option: number, program: readonly Instruction[]): boolean {
     if (fd < 0) return false
-    const instructions = new DataView(new ArrayBuffer(program.length * 8))
+    // One buffer for both, so that the kernel's pointer into it is good for as long as the call is.
+    const memory = new ArrayBuffer(HEADER_BYTES + program.length * 8)
+    const header = new DataView(memory, 0, HEADER_BYTES)
+    const instructions = new DataView(memory, HEADER_BYTES)
     for (const [index, { code, jumpIfTrue, jumpIfFalse, operand }] of program.entries()) {
       instructions.setUint16(index * 8, code, true)
       instructions.setUint8(index * 8 + 2, jumpIfTrue)
       instructions.setUint8(index * 8 + 3, jumpIfFalse)
       instructions.setUint32(index * 8 + 4, operand, true)
     }
-    // `struct sock_fprog`: their number, and after padding where they are.
-    const header = new DataView(new ArrayBuffer(16))
+    const address = ptr(memory)
     header.setUint16(0, program.length, true)
-    header.setBigUint64(8, BigInt(ptr(instructions)), true)
-    return this.#libc.setsockopt(fd, SOL_SOCKET, option, ptr(header), header.byteLength) === 0
+    header.setBigUint64(8, BigInt(address + HEADER_BYTES), true)
+    return this.#libc.setsockopt(fd, SOL_SOCKET, option, address, HEADER_BYTES) === 0
   }
 
   /** The sockets of this process that listen. */
