@@ -14,7 +14,7 @@ import type { HashKey } from "../compile/cluster-policies.ts"
 import type { ForwardAction, Route, RouteConfiguration, WeightedCluster } from "../compile/snapshot.ts"
 import { hostWithoutPort } from "../http/authority.ts"
 import type { FaultAnswer } from "../http/h1/faults.ts"
-import { BODY_NONE, type ResponseHead } from "../http/message.ts"
+import type { ResponseHead } from "../http/message.ts"
 import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { Deadline, type TimerWheel } from "../net/timer-wheel.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
@@ -45,6 +45,7 @@ import { rewritePath } from "./path-rewrite.ts"
 import { httpsRedirectLocation, redirectLocation } from "./redirect.ts"
 import { sanitizeRequestFields } from "./request-fields.ts"
 import { finishResponseFields, sanitizeResponseFields } from "./response-fields.ts"
+import { sendAnswer } from "./send-answer.ts"
 import { effectiveTimeoutMs, expectedTimeoutMs } from "./timeout.ts"
 import { TraceOfExchange } from "./trace-exchange.ts"
 import { setTryFields } from "./try-fields.ts"
@@ -398,19 +399,12 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
   }
 
   #respond(head: ResponseHead, body: Uint8Array, details: string): void {
-    const { stream } = this
     this.responseHead = head
     this.responseStatus = head.status
     this.responseDetails = details
-    const hasBody = head.bodyLength > 0 && stream.request.method !== "HEAD"
-    if (!hasBody) head.bodyLength = BODY_NONE
-    stream.sendHead(head)
-    if (hasBody) {
-      this.responseBodyBytes = body.length
-      stream.sendBody(Buffer.from(body.buffer, body.byteOffset, body.byteLength), 0, body.length)
-    }
+    sendAnswer(this, head, body)
     this.#closeBooks()
-    stream.sendEnd("")
+    this.stream.sendEnd("")
   }
 
   // --- 11: the books -------------------------------------------------------------------------------------------------
@@ -440,7 +434,9 @@ export class HttpExchange implements DownstreamEvents, UpstreamRequestOwner {
     counters.countResponse(this.responseStatus)
     listenerStats.finishRequest(this.responseStatus)
     countRequest(this, this.#routing.clusters[this.#destination?.clusterIndex ?? -1], counters)
-    if (accessLog !== null) accessLog.write(new ExchangeRecord(this))
-    this.#trace?.end(new ExchangeRecord(this))
+    if (accessLog === null && this.#trace === null) return
+    const record = new ExchangeRecord(this)
+    accessLog?.write(record)
+    this.#trace?.end(record)
   }
 }

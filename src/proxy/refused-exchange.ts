@@ -4,7 +4,7 @@
  */
 
 import type { FaultAnswer } from "../http/h1/faults.ts"
-import { BODY_NONE, type ResponseHead } from "../http/message.ts"
+import type { ResponseHead } from "../http/message.ts"
 import type { DownstreamEvents, DownstreamStream } from "../http/stream.ts"
 import { type RefusalReason, refusalTexts } from "../security/client-certificate.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
@@ -14,6 +14,7 @@ import type { Tracer } from "../telemetry/tracing/tracer.ts"
 import { ExchangeRecord, type LoggedExchange } from "./exchange-record.ts"
 import { grpcReplyHead, localReplyHead } from "./local-replies.ts"
 import { finishResponseFields } from "./response-fields.ts"
+import { sendAnswer } from "./send-answer.ts"
 import { TraceOfExchange } from "./trace-exchange.ts"
 
 export interface RefusalEnvironment {
@@ -93,13 +94,7 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
     this.responseHead = head
     this.responseStatus = head.status
     this.responseDetails = details
-    const hasBody = head.bodyLength > 0 && stream.request.method !== "HEAD"
-    if (!hasBody) head.bodyLength = BODY_NONE
-    stream.sendHead(head)
-    if (hasBody) {
-      this.responseBodyBytes = body.length
-      stream.sendBody(body, 0, body.length)
-    }
+    sendAnswer(this, head, body)
     this.#closeBooks()
     stream.sendEnd("")
   }
@@ -107,11 +102,12 @@ export class RefusedExchange implements DownstreamEvents, LoggedExchange {
   #closeBooks(): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { counters, accessLog } = this.#environment
+    const { counters, listenerStats, accessLog } = this.#environment
     counters.requestsActive--
     counters.countResponse(this.responseStatus)
-    this.#environment.listenerStats.finishRequest(this.responseStatus)
-    accessLog?.write(new ExchangeRecord(this))
-    this.#trace?.end(new ExchangeRecord(this))
+    listenerStats.finishRequest(this.responseStatus)
+    const record = new ExchangeRecord(this)
+    accessLog?.write(record)
+    this.#trace?.end(record)
   }
 }
