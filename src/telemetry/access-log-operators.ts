@@ -4,7 +4,8 @@
  * is compiled; what comes back only reads the record.
  */
 import { hostname } from "node:os"
-import type { AccessLogRecord, ReadValue } from "./access-log-record.ts"
+import { type AccessLogRecord, type ReadValue, textOrNull } from "./access-log-record.ts"
+import { withoutSpaces } from "./escape-log-value.ts"
 import { compileGrpcStatus, readGrpcStatus } from "./grpc-status-operator.ts"
 import { compilePath, compileQueryParameter, withoutQuery } from "./path-operators.ts"
 import { compileStartTime } from "./start-time.ts"
@@ -145,15 +146,6 @@ function compileResponseHeader(name: string): ReadValue {
 
 function compileTrailer(name: string): ReadValue {
   return (record) => record.responseTrailer(name)
-}
-
-function textOrNull(text: string): string | null {
-  return text === "" ? null : text
-}
-
-/** These stand outside of quotes in the default format, so a space would shift every later field. Envoy's own way. */
-function withoutSpaces(text: string): string | null {
-  return text === "" ? null : text.replaceAll(" ", "_")
 }
 
 /** `1.2.3.4:80` and `[::1]:80` without the port, IPv6 without brackets. A unix socket has no port. */

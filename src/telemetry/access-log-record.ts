@@ -83,6 +83,11 @@ export interface AccessLogRecord {
 /** The bare value of an operator; null = there is none (`-` in text, null in JSON). Not yet escaped. */
 export type ReadValue = (record: AccessLogRecord) => string | number | null
 
+/** "" stands for "there is none" in records. */
+export function textOrNull(text: string): string | null {
+  return text === "" ? null : text
+}
+
 /** Where finished exchanges report to. Never blocks and never throws. */
 export interface AccessLogSink {
   write(record: AccessLogRecord): void

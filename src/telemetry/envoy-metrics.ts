@@ -35,7 +35,7 @@ export interface ServerFacts {
 export function envoyClusterFamilies(clusters: readonly NamedClusterStats[]): readonly NumberFamily[] {
   return clusters.flatMap(({ name, stats }) =>
     stats.map((stat) => {
-      const { family, labels } = splitResponseClass(`cluster_${stat.name.replaceAll(".", "_")}`)
+      const { family, labels } = splitResponseClass(`cluster_${prometheusName(stat.name)}`)
       const help = `Envoy's cluster statistic ${family.slice("cluster_".length)}.`
       return familyOf(family, stat.kind, help, [{ labels: { ...labels, envoy_cluster_name: name }, value: stat.value }])
     }),
@@ -49,7 +49,12 @@ function splitResponseClass(name: string): { readonly family: string; readonly l
   return { family: `${start}xx`, labels: { envoy_response_code_class: responseClass } }
 }
 
+function prometheusName(statName: string): string {
+  return statName.replaceAll(".", "_")
+}
+
 interface ListenerRow {
+  /** In `/stats`, without what is in front. */
   readonly name: string
   readonly kind: "counter" | "gauge"
   readonly help: string
@@ -78,7 +83,7 @@ const listenerRows: readonly ListenerRow[] = [
     read: (s) => s.noFilterChainMatch,
   },
   {
-    name: "ssl_connection_error",
+    name: "ssl.connection_error",
     kind: "counter",
     help: "TLS handshakes that failed.",
     read: (s) => s.tlsConnectionErrors,
@@ -102,7 +107,7 @@ export function envoyListenerFamilies(listeners: readonly NamedListenerStats[]):
   const familiesOf = (prefix: string, rows: readonly ListenerRow[], labelsOf: (name: string) => Labels) =>
     rows.map(({ name, kind, help, read }) => {
       const samples = listeners.map((listener) => ({ labels: labelsOf(listener.name), value: read(listener.stats) }))
-      return familyOf(`${prefix}_${name}`, kind, help, samples)
+      return familyOf(`${prefix}_${prometheusName(name)}`, kind, help, samples)
     })
   const responses = listeners.flatMap(({ name, stats }) =>
     responseClasses.map((responseClass) => ({
@@ -137,7 +142,7 @@ export function envoyListenerStats(listeners: readonly NamedListenerStats[]): re
   return listeners.flatMap(({ name, stats }) => {
     const prefix = `http.outbound_${name}`
     return [
-      ...listenerRows.map((row) => [`listener.${name}.${row.name.replace("ssl_", "ssl.")}`, row.read(stats)] as const),
+      ...listenerRows.map((row) => [`listener.${name}.${row.name}`, row.read(stats)] as const),
       ...httpRows.map((row) => [`${prefix}.${row.name}`, row.read(stats)] as const),
       ...responseClasses.map((each) => [`${prefix}.downstream_rq_${each}xx`, stats.responses[each] ?? 0] as const),
     ]

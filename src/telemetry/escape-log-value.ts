@@ -28,6 +28,15 @@ export function quoteJsonValue(value: string): string {
   return wireText(JSON.stringify(text).replace(/[\x7f-\x9f\u2028\u2029]/g, escapeJsonCharacter))
 }
 
+/**
+ * Some values stand outside of quotes in Istio's text format, where a space would shift every later field. Envoy's own
+ * way: it has them so in every format. "" is no value.
+ */
+export function withoutSpaces(value: string | number | null): string | number | null {
+  if (typeof value !== "string") return value
+  return value === "" ? null : value.replaceAll(" ", "_")
+}
+
 /** Text of the configuration as its UTF-8 bytes, one character each. */
 export function wireText(text: string): string {
   return notAscii.test(text) ? Buffer.from(text).toString("latin1") : text

@@ -3,7 +3,7 @@
  * compiled operators. A property test holds both to what `access-log-format.ts` makes of the same format strings.
  */
 import type { AccessLogRecord } from "./access-log-record.ts"
-import { escapeTextValue, quoteJsonValue } from "./escape-log-value.ts"
+import { escapeTextValue, quoteJsonValue, withoutSpaces } from "./escape-log-value.ts"
 import { KeptRun, type LogValue } from "./kept-run.ts"
 import { IsoTime } from "./start-time.ts"
 
@@ -120,9 +120,4 @@ function json(value: LogValue): string {
 function text(value: LogValue): string {
   if (value === null || value === "") return "-"
   return typeof value === "number" ? String(value) : escapeTextValue(value)
-}
-
-/** Some stand outside of quotes in the text format, where a space would shift every later field. Envoy's own way. */
-function withoutSpaces(value: LogValue): LogValue {
-  return typeof value === "string" ? value.replaceAll(" ", "_") : value
 }

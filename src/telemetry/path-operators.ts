@@ -2,7 +2,7 @@
  * Operators for parts of a request's path, for logs that must not hold queries (Envoy `access_log/usage.rst`,
  * `%PATH%`, `%REQ_WITHOUT_QUERY%`, `%QUERY_PARAM%`).
  */
-import type { AccessLogRecord, ReadValue } from "./access-log-record.ts"
+import { type AccessLogRecord, type ReadValue, textOrNull } from "./access-log-record.ts"
 
 type ReadPath = (record: AccessLogRecord) => string
 
@@ -42,8 +42,4 @@ export function compileQueryParameter(name: string): ReadValue | { readonly erro
 export function withoutQuery(path: string): string {
   const start = path.indexOf("?")
   return start < 0 ? path : path.slice(0, start)
-}
-
-function textOrNull(text: string): string | null {
-  return text === "" ? null : text
 }
