@@ -10,11 +10,10 @@
  * reaches the other, as in Envoy.
  */
 import type { TcpFilterChain } from "../compile/snapshot.ts"
-import { addressesOf, type ConnectionAddresses } from "../net/connection-addresses.ts"
+import { type ConnectionPeer, peerOf } from "../net/connection-peer.ts"
 import { Output } from "../net/output.ts"
 import { pauseReading, resumeReading, type TcpSocket } from "../net/socket.ts"
 import type { TimerWheel } from "../net/timer-wheel.ts"
-import { type HandshakeResult, handshakeOf } from "../net/tls-upgrade.ts"
 import type { AccessLogSink } from "../telemetry/access-log-record.ts"
 import type { Counters } from "../telemetry/counters.ts"
 import type { Cluster } from "../upstream/cluster.ts"
@@ -53,10 +52,10 @@ const lingerMsMax = 60_000
 export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
   readonly #host: TcpProxyHost
   readonly #serverName: string
-  #handshake: HandshakeResult | null = null
   readonly #startedAtMs = performance.now()
   readonly #output = new Output()
-  #addresses: ConnectionAddresses | null = null
+  /** null = it was gone before it was looked at. */
+  #peer: ConnectionPeer | null = null
   #socket: TcpSocket | null = null
   #cluster: Cluster<HttpPool> | null = null
   #clusterName = ""
@@ -88,11 +87,11 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
   onOpen(socket: TcpSocket): void {
     this.#socket = socket
     this.#output.attach(socket)
-    this.#addresses = addressesOf(socket)
-    this.#handshake = handshakeOf(socket)
+    const peer = peerOf(socket, this.#serverName)
+    this.#peer = peer
     this.#host.counters.downstreamTcpConnectionsTotal++
     this.#host.counters.downstreamTcpConnectionsActive++
-    this.#connect(this.#addresses)
+    this.#connect(peer)
   }
 
   onData(bytes: Buffer): void {
@@ -135,7 +134,7 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
 
   // --- the service's side --------------------------------------------------------------------------------------------
 
-  #connect(addresses: ConnectionAddresses): void {
+  #connect(peer: ConnectionPeer): void {
     const choice = chooseWeightedCluster(this.#host.chain.clusters, Math.random())
     this.#clusterName = choice.clusterName
     const destination = this.#host.destination(choice.clusterIndex)
@@ -144,7 +143,7 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
     this.#cluster = cluster
     cluster.connections.opened++
     const isByAddress = cluster.spec.hash?.key.kind === "source-ip"
-    const endpoint = cluster.pickEndpoint(null, isByAddress ? hashOfText(addresses.remoteIp) : -1)
+    const endpoint = cluster.pickEndpoint(null, isByAddress ? hashOfText(peer.remoteIp) : -1)
     if (endpoint === null) return this.#fail("UH", "no_healthy_upstream")
     if (!endpoint.breaker.admitsConnection) {
       cluster.stats.upstreamCxOverflow++
@@ -152,7 +151,6 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
     }
     this.#upstreamHost = endpoint.hostText
     this.#upstream = new TcpUpstream(this, cluster, endpoint, this.#host.wheel)
-    const peer = { ...addresses, serverName: this.#serverName, handshake: this.#handshake }
     this.#upstream.connect(transport, transport.identify({ authority: "", peer }))
   }
 
@@ -288,9 +286,9 @@ export class TcpProxy implements DownstreamConnection, TcpUpstreamOwner {
     this.#host.accessLog?.write(
       new ConnectionRecord({
         startedAtMs: this.#startedAtMs,
-        addresses: this.#addresses,
+        addresses: this.#peer,
         serverName: this.#serverName,
-        handshake: this.#handshake,
+        handshake: this.#peer?.handshake ?? null,
         flags: this.#flags,
         details: this.#details,
         bytesReceived: this.#bytesReceived,

@@ -7,13 +7,12 @@
  *
  * Pipelined requests wait as bytes until their turn (RFC 9112 section 9.3.2); while they wait nothing more is read.
  */
-import { addressesOf } from "../../net/connection-addresses.ts"
+import { peerOf, UNKNOWN_PEER } from "../../net/connection-peer.ts"
 import { Output } from "../../net/output.ts"
 import { pauseReading, resumeReading, type SocketOwner, type TcpSocket } from "../../net/socket.ts"
-import { handshakeOf } from "../../net/tls-upgrade.ts"
 import type { HttpLimits } from "../limits.ts"
 import { BODY_NONE, BODY_UNKNOWN_LENGTH, RequestHead, type ResponseHead } from "../message.ts"
-import type { DownstreamEvents, DownstreamStream, Handshake, PeerAddresses } from "../stream.ts"
+import type { DownstreamEvents, DownstreamStream, PeerAddresses } from "../stream.ts"
 import { BodyDecoder, type BodySink } from "./body-decoder.ts"
 import { answerOf, Fault } from "./faults.ts"
 import { faultOfPartialHead, findHeadEnd, HeadBuffer } from "./head-buffer.ts"
@@ -43,16 +42,10 @@ const LF = 0x0a
 
 const DISCARD: BodySink = { onBody: () => true }
 
-export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySink, PeerAddresses {
+export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySink {
   readonly request = new RequestHead()
-  readonly peer: PeerAddresses = this
-  remoteIp = ""
-  localIp = ""
-  remoteAddress = ""
-  localAddress = ""
-  directRemoteAddress = ""
-  readonly serverName: string
-  handshake: Handshake | null = null
+  peer: PeerAddresses = UNKNOWN_PEER
+  readonly #serverName: string
   readonly #host: ServerConnectionHost
   readonly #output = new Output()
   readonly #decoder = new BodyDecoder()
@@ -74,7 +67,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
 
   constructor(host: ServerConnectionHost, serverName: string) {
     this.#host = host
-    this.serverName = serverName
+    this.#serverName = serverName
     this.#waitingSinceMs = host.coarseNowMs
   }
 
@@ -83,13 +76,7 @@ export class H1ServerConnection implements SocketOwner, DownstreamStream, BodySi
   onOpen(socket: TcpSocket): void {
     this.#socket = socket
     this.#output.attach(socket)
-    const addresses = addressesOf(socket)
-    this.remoteIp = addresses.remoteIp
-    this.localIp = addresses.localIp
-    this.remoteAddress = addresses.remoteAddress
-    this.localAddress = addresses.localAddress
-    this.directRemoteAddress = addresses.directRemoteAddress
-    this.handshake = handshakeOf(socket)
+    this.peer = peerOf(socket, this.#serverName)
   }
 
   onData(bytes: Buffer): void {

@@ -5,13 +5,12 @@
  *
  * Server push is not used; priorities are accepted and ignored; extended CONNECT (RFC 8441) is offered.
  */
-import { addressesOf } from "../../net/connection-addresses.ts"
+import { peerOf, UNKNOWN_PEER } from "../../net/connection-peer.ts"
 import { flushCorked } from "../../net/output.ts"
 import type { TcpSocket } from "../../net/socket.ts"
-import { handshakeOf } from "../../net/tls-upgrade.ts"
 import type { ServerConnectionHost } from "../h1/server-connection.ts"
 import { RequestHead } from "../message.ts"
-import type { Handshake, PeerAddresses } from "../stream.ts"
+import type { PeerAddresses } from "../stream.ts"
 import { FieldCollector } from "./field-collector.ts"
 import { CONNECTION_PREFACE, ErrorCode, STREAM_ID_MAX } from "./frame.ts"
 import { FrameSession } from "./frame-session.ts"
@@ -37,15 +36,11 @@ const SPARE_HEADS_MAX = 8
 /** Decoded fields on their way into a head; used within one call. */
 const collector = new FieldCollector()
 
-export class Http2ServerConnection extends FrameSession implements PeerAddresses {
+export class Http2ServerConnection extends FrameSession {
   protected readonly isServer = true
-  remoteIp = ""
-  localIp = ""
-  remoteAddress = ""
-  localAddress = ""
-  directRemoteAddress = ""
-  readonly serverName: string
-  handshake: Handshake | null = null
+  /** As every stream of it is told. */
+  #client: PeerAddresses = UNKNOWN_PEER
+  readonly #serverName: string
   readonly #host: Http2ServerHost
   readonly #spareHeads: RequestHead[] = []
   #prefaceBytes = 0
@@ -58,7 +53,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
   constructor(host: Http2ServerHost, serverName: string) {
     super(host.limits, host.coarseNowMs, 0)
     this.#host = host
-    this.serverName = serverName
+    this.#serverName = serverName
   }
 
   override get coarseNowMs(): number {
@@ -68,13 +63,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
   // --- the connection's life -----------------------------------------------------------------------------------------
 
   protected override onStart(socket: TcpSocket): void {
-    const addresses = addressesOf(socket)
-    this.remoteIp = addresses.remoteIp
-    this.localIp = addresses.localIp
-    this.remoteAddress = addresses.remoteAddress
-    this.localAddress = addresses.localAddress
-    this.directRemoteAddress = addresses.directRemoteAddress
-    this.handshake = handshakeOf(socket)
+    this.#client = peerOf(socket, this.#serverName)
     const { http2, headBytesMax } = this.limits
     writeSettings(this.output, [
       [Setting.maxConcurrentStreams, http2.concurrentStreamsMax],
@@ -240,7 +229,7 @@ export class Http2ServerConnection extends FrameSession implements PeerAddresses
   #openStream(streamId: number, isEndStream: boolean): void {
     const request = this.#spareHeads.pop() ?? new RequestHead()
     const fault = buildRequestHead(collector, request, this.#host.scheme, isEndStream, this.limits)
-    const stream = new Http2ServerStream(this, streamId, request, this, this.#releaseHead)
+    const stream = new Http2ServerStream(this, streamId, request, this.#client, this.#releaseHead)
     this.enter(stream)
     this.guard.onStreamOpened()
     const exchange = this.#host.openExchange(stream)
